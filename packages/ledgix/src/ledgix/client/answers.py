@@ -1,0 +1,220 @@
+"""What a Vault answers, parsed and frozen.
+
+- Members that this version doesn't know are ignored.
+- A missing, mistyped or contradictory member raises AnswerInvalid; no such answer ever counts as an approval.
+- A token never shows in a repr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from ledgix.client.asked import ClearanceRequest
+from ledgix.client.errors import AnswerInvalid, ClearanceDenied, NotCleared, ReviewExpired
+from ledgix.client.reading import Members
+from ledgix.formats.events import ConfidenceBucket
+from ledgix.formats.json import JsonObject
+from ledgix.formats.tokens import TokenClaims
+
+
+class Status(StrEnum):
+    """What every client of the contract understands."""
+
+    PROCESSING = "processing"
+    APPROVED = "approved"
+    DENIED = "denied"
+    PENDING_REVIEW = "pending_review"
+
+
+class Outcome(StrEnum):
+    """The true state. `status` says `denied` also of an approval that was used or has lapsed."""
+
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    PENDING = "pending"
+
+
+_OPEN = (Status.PROCESSING, Status.PENDING_REVIEW)
+_UNSAID = {
+    Status.PROCESSING: Outcome.PENDING,
+    Status.PENDING_REVIEW: Outcome.PENDING,
+    Status.APPROVED: Outcome.APPROVED,
+    Status.DENIED: Outcome.DENIED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """The Vault's answer to one request. Only `is_approved` permits the call."""
+
+    status: Status
+    outcome: Outcome
+    request_id: str
+    reason: str
+    reason_code: str | None
+    token: str | None = field(repr=False)
+    requires_manual_review: bool
+    confidence_bucket: ConfidenceBucket
+    minimum_confidence_bucket: ConfidenceBucket
+    policy_version_id: str | None
+    policy_content_hash: str | None
+    decided_policy_version_id: str | None
+    effective_args: JsonObject | None  # what was approved, when a reviewer changed the arguments
+    citations: tuple[JsonObject, ...]
+    expires_at: str | None
+    request: ClearanceRequest | None = field(default=None, repr=False)  # what we asked, where this process knows it
+    claims: TokenClaims | None = field(default=None, repr=False)  # set once the token was verified
+
+    @property
+    def is_approved(self) -> bool:
+        """Strictly: the status is `approved` and the token is here."""
+        return self.status is Status.APPROVED and self.token is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Nothing is decided yet."""
+        return self.status in _OPEN
+
+    @property
+    def approved_args(self) -> JsonObject | None:
+        """The arguments that an approval covers; None when this process does not know what was asked."""
+        if self.effective_args is not None:
+            return self.effective_args
+        return self.request.tool_args if self.request is not None else None
+
+    def refusal(self) -> NotCleared:
+        """This answer, which is no approval, as the error that says which kind of no it is."""
+        if self.outcome is Outcome.EXPIRED or self.reason_code == "review_expired":
+            return ReviewExpired(self.reason, self.request_id)
+        return ClearanceDenied(self.reason, self.reason_code, self.request_id, self)
+
+
+def read_clearance(answer: JsonObject, request: ClearanceRequest | None = None) -> Clearance:
+    """The answer of /request-clearance, /clearance-status and /reviews/…/decision (contract section 2).
+
+    `approved` without a token is legal here: a decision's answer never carries one. It is not `is_approved`.
+    """
+    said = Members(answer, "clearance")
+    status = said.one_of("status", Status)
+    clearance = Clearance(
+        status=status,
+        outcome=said.one_of("outcome", Outcome) if "outcome" in answer else _UNSAID[status],
+        request_id=said.text("request_id"),
+        reason=said.text("reason"),
+        reason_code=said.text_or_none("reason_code"),
+        token=said.text_or_none("token"),
+        requires_manual_review=said.boolean("requires_manual_review"),
+        confidence_bucket=said.one_of("confidence_bucket", ConfidenceBucket),
+        minimum_confidence_bucket=said.one_of("minimum_confidence_bucket", ConfidenceBucket),
+        policy_version_id=said.text_or_none("policy_version_id"),
+        policy_content_hash=said.text_or_none("policy_content_hash"),
+        decided_policy_version_id=said.text_or_none("decided_policy_version_id"),
+        effective_args=said.object_or_none("effective_args"),
+        citations=tuple(said.objects("citations")) if answer.get("citations") is not None else (),
+        expires_at=said.text_or_none("expires_at"),
+        request=request,
+    )
+    _refuse_contradiction(clearance, said)
+    return clearance
+
+
+def _refuse_contradiction(clearance: Clearance, said: Members) -> None:
+    wanted = "approved_pending_review" if clearance.is_open else clearance.status.value
+    if said.text("decision_status") != wanted:
+        raise said.invalid("decision_status", f"contradicts status {clearance.status.value!r}")
+    if (clearance.outcome is Outcome.PENDING) != clearance.is_open:
+        raise said.invalid("outcome", f"contradicts status {clearance.status.value!r}")
+    if clearance.status is Status.APPROVED and clearance.outcome is not Outcome.APPROVED:
+        raise said.invalid("outcome", "contradicts status 'approved'")
+    if clearance.token is not None and (clearance.status is not Status.APPROVED or not clearance.token):
+        raise said.invalid("token", "stands where none may be")
+    if not clearance.request_id:
+        raise said.invalid("request_id", "is empty")
+
+
+def read_handed_out(answer: JsonObject, request: ClearanceRequest | None) -> Clearance:
+    """A clearance answer to the key that asked: an approval has its token, always."""
+    clearance = read_clearance(answer, request)
+    if clearance.status is Status.APPROVED and clearance.token is None:
+        raise AnswerInvalid(f"the Vault approved {clearance.request_id} without a token; this does not permit the call")
+    return clearance
+
+
+def read_minted(answer: JsonObject, original: Clearance) -> Clearance:
+    """POST /mint-token: a new decision about the call that `original` approved."""
+    said = Members(answer, "minted token")
+    token = said.text("token")
+    if not token:
+        raise said.invalid("token", "is empty")
+    return replace(
+        original, token=token, reason=said.text("reason"), request_id=said.text("request_id"), claims=None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """The Vault burned this token for us: the call may run once, now."""
+
+    jti: str
+    request_id: str
+    claims: JsonObject
+
+
+def read_consumed(answer: JsonObject) -> Consumed:
+    said = Members(answer, "consumed token")
+    if said.text("status") != "consumed":
+        raise said.invalid("status", "must be 'consumed'")
+    return Consumed(said.text("jti"), said.text("request_id"), said.object("claims"))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRegistered:
+    """`message` says how many rules became executable and what goes to review; `answer` holds the compiled rules."""
+
+    policy_id: str
+    status: str
+    message: str
+    answer: JsonObject = field(repr=False)
+
+
+def read_policy(answer: JsonObject) -> PolicyRegistered:
+    said = Members(answer, "registered policy")
+    return PolicyRegistered(said.text("policy_id"), said.text("status"), said.text_or("message", ""), answer)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSummary:
+    """A line of the review list; `answer` has whatever the Vault says beside the id."""
+
+    request_id: str
+    answer: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """Newest first. `next_cursor` is None on the last page."""
+
+    reviews: tuple[ReviewSummary, ...]
+    next_cursor: str | None
+
+
+def read_review_page(answer: JsonObject) -> ReviewPage:
+    said = Members(answer, "reviews")
+    reviews = tuple(ReviewSummary(Members(item, "review").text("request_id"), item) for item in said.objects("reviews"))
+    return ReviewPage(reviews, said.text_or_none("next_cursor") or None)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSettings:
+    """When a person has to decide; `answer` holds our further settings (expiry, quorum, …)."""
+
+    minimum_confidence_bucket: ConfidenceBucket
+    answer: JsonObject
+
+
+def read_review_settings(answer: JsonObject) -> ReviewSettings:
+    bucket = Members(answer, "review settings").one_of("minimum_confidence_bucket", ConfidenceBucket)
+    return ReviewSettings(bucket, answer)

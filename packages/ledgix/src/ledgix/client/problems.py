@@ -1,0 +1,100 @@
+"""From an HTTP answer that is no success to an error that says what to do (RFC 9457, contract section 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ledgix.client.errors import TokenReplayed, VaultBusy, VaultFailed, VaultRefused, VaultUnreachable
+from ledgix.client.flow import NoReply, Reply, Request
+from ledgix.client.retry import retry_after
+from ledgix.errors import FormatError, LedgixError, TokenError
+from ledgix.formats import json as exact
+
+_SHOWN = 400
+
+_BY_CODE = {
+    "idempotency_key_reused": "an Idempotency-Key was sent with two different bodies; let the client choose its own keys",
+    "client_cannot_change_args": "the agent has to ask with accepts=('changed_args',), or approve the arguments as asked",
+    "review_already_decided": "somebody else has decided the opposite; look at the review before deciding again",
+    "policy_changed": "the policy now denies this; the approval can't be given any more",
+    "not_yet_checkpointed": "no checkpoint covers this entry yet; ask again in a second",
+}
+_BY_STATUS = {
+    401: "check LEDGIX_VAULT_API_KEY (and that LEDGIX_VAULT_URL is the Vault that issued it)",
+    403: "use a key that has the scope named here, for the agent named here",
+    404: "check the id; a key sees its own tenant only, and for tokens only its own requests",
+    409: "read the state again before deciding what to do",
+    413: "a request is at most 256 KiB; send a reference instead of the content",
+    422: "mend the member that the message names; nothing was decided",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The members of a problem+json body, empty where a proxy answered something else."""
+
+    title: str = ""
+    detail: str = ""
+    code: str = ""
+    request_id: str = ""
+
+
+def read_problem(body: bytes) -> Problem:
+    try:
+        value = exact.parse_object(body)
+    except FormatError:
+        return Problem()  # not from a Vault: a proxy's page; the status alone speaks
+
+    def text(name: str) -> str:
+        member: Any = value.get(name)
+        return member[:_SHOWN] if isinstance(member, str) else ""
+
+    return Problem(text("title"), text("detail"), text("code"), text("request_id"))
+
+
+def error_of(request: Request, outcome: Reply | NoReply) -> LedgixError:
+    """The error for the final outcome of `request`, which was no success."""
+    where = f"{request.method} {request.path.partition('?')[0]}"
+    if isinstance(outcome, NoReply):
+        return VaultUnreachable(
+            f"no answer from the Vault to {where}: {outcome.trouble}. Is LEDGIX_VAULT_URL right, and the Vault running?"
+        )
+    problem = read_problem(outcome.body)
+    said = problem.detail or problem.title or "no explanation"
+    if outcome.status in (429, 503):
+        return VaultBusy(f"the Vault is busy ({outcome.status} to {where}): {said}", retry_after(outcome))
+    if outcome.status >= 500:
+        return VaultFailed(f"the Vault failed ({outcome.status} to {where}): {said}", outcome.status)
+    if outcome.status < 400:
+        return _refused(outcome.status, problem, f"the Vault answered {outcome.status} to {where}", _redirected(outcome))
+    advice = _BY_CODE.get(problem.code) or _BY_STATUS.get(outcome.status, "")
+    code = f" {problem.code}" if problem.code else ""
+    return _refused(outcome.status, problem, f"the Vault refused {where} ({outcome.status}{code}): {said}", advice)
+
+
+def _redirected(reply: Reply) -> str:
+    target = reply.headers.get("location", "")
+    return f"it points to {target!r}; redirects are not followed with an API key, so set LEDGIX_VAULT_URL" if target else ""
+
+
+def _refused(status: int, problem: Problem, sentence: str, advice: str) -> VaultRefused:
+    return VaultRefused(
+        f"{sentence} → {advice}" if advice else sentence,
+        status=status,
+        code=problem.code,
+        title=problem.title,
+        detail=problem.detail,
+        request_id=problem.request_id,
+    )
+
+
+def consume_error(error: VaultRefused) -> LedgixError:
+    """POST /consume-token: what a refusal says about the token rather than about the caller (contract section 2)."""
+    match error.code:
+        case "token_already_consumed":
+            return TokenReplayed(error.detail or "the Vault has already burned this token")
+        case "token_invalid" | "token_expired":
+            return TokenError(error.code, error.detail or error.title)
+        case _:
+            return error
