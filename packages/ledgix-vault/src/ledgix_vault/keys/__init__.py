@@ -1,0 +1,1 @@
+"""Signing keys: sealed on disk, in memory while the Vault runs."""

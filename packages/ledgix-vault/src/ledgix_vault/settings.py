@@ -1,0 +1,207 @@
+"""Every knob of the Vault: one frozen value, read once at start.
+
+An explicit argument (a command-line flag) wins over the environment (`VAULT_…`), that over the TOML file, that over
+the default. No secret shows in the repr or in an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ledgix_vault.errors import SettingsInvalid
+from ledgix_vault.files import others_may_read
+
+PREFIX = "VAULT_"
+CONFIG_VARIABLE = "VAULT_CONFIG"
+
+
+class LogLevel(StrEnum):
+    """How much the log on stderr tells."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _postgresql(url: str) -> str:
+    if urlsplit(url).scheme not in {"postgresql", "postgres"}:
+        raise ValueError("must start with postgresql://; leave it unset for SQLite in the data directory")
+    return url
+
+
+def _web_origin(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an http:// or https:// address without query or fragment")
+    return url.rstrip("/")
+
+
+LocalPath = Annotated[Path, AfterValidator(_absolute)]
+
+
+class Settings(BaseSettings):
+    """All settings; `load` is the way to make one from a TOML file and flags."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_ignore_empty=True,
+        validate_default=True,
+    )
+
+    data_dir: LocalPath = Field(
+        default=Path("vault-data"), description="Directory of the SQLite database, the signing keys and the lock."
+    )
+    database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
+        default=None, repr=False, description="PostgreSQL instead of SQLite: `postgresql://user:password@host/name`."
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: Annotated[str, AfterValidator(_web_origin)] = Field(
+        default_factory=lambda known: f"http://{known['host']}:{known['port']}",
+        description="Address under which people and clients reach the Vault; links in messages start with it.",
+    )
+    jwt_ttl: int = Field(default=300, ge=1, le=86400, description="Seconds for which an approval token is valid.")
+    jwt_issuer: str = Field(default="alcv-vault", min_length=1, description="Claim `iss` of approval tokens.")
+    jwt_audience: str = Field(default="ledgix-sdk", min_length=1, description="Claim `aud` of approval tokens.")
+    checkpoint_interval: float = Field(
+        default=1.0, ge=0.1, le=60, description="Seconds from a log's growth to its next signed checkpoint, at most."
+    )
+    mmd_seconds: int = Field(
+        default=30,
+        ge=1,
+        le=86400,
+        description="Seconds within which the Vault promises that a checkpoint covers an entry.",
+    )
+    mint_window: int = Field(
+        default=300, ge=0, le=86400, description="Seconds after an approval for which `/mint-token` may repeat it."
+    )
+    delegation_window: int = Field(
+        default=3600, ge=0, le=604800, description="Seconds after its hand-out for which an approval may be a parent."
+    )
+    key_passphrase: SecretStr | None = Field(
+        default=None, description="Passphrase that opens the signing keys; without it the key file does."
+    )
+    key_file: LocalPath = Field(
+        default_factory=lambda known: known["data_dir"] / "keys" / "unlock.key",
+        description="File that opens the signing keys, readable for its owner only.",
+    )
+    high_water: LocalPath = Field(
+        default_factory=lambda known: known["data_dir"] / "high-water.db",
+        description="File with the last signed checkpoint of each log; keep it on another volume, outside of backups.",
+    )
+    queue_capacity: int = Field(
+        default=4096, ge=1, le=1_000_000, description="Requests that may wait for the writer before others get a 429."
+    )
+    group_limit: int = Field(default=512, ge=1, le=4096, description="Requests that share one commit, at most.")
+    shutdown_grace: int = Field(
+        default=10, ge=0, le=3600, description="Seconds that open requests get to finish when the Vault stops."
+    )
+    idempotency_hours: int = Field(
+        default=24, ge=1, le=720, description="Hours for which an `Idempotency-Key` is remembered."
+    )
+    body_limit: int = Field(default=262_144, ge=1024, le=16_777_216, description="Bytes of a request body, at most.")
+    log_level: LogLevel = Field(default=LogLevel.INFO, description="Least severe kind of line in the log.")
+
+    @model_validator(mode="after")
+    def _checkpoints_keep_the_promise(self) -> Self:
+        if self.checkpoint_interval >= self.mmd_seconds:
+            raise ValueError("VAULT_CHECKPOINT_INTERVAL must be shorter than VAULT_MMD_SECONDS")
+        return self
+
+    @classmethod
+    def load(cls, config: Path | None = None, **flags: Any) -> Self:
+        """Settings from flags (None = not given), environment and the TOML file `config`, or the one that
+        VAULT_CONFIG names. SettingsInvalid names the flag, variable or key that is wrong."""
+        if config is None and os.environ.get(CONFIG_VARIABLE):
+            config = Path(os.environ[CONFIG_VARIABLE])
+        given = {name: value for name, value in flags.items() if value is not None}
+        in_environment = {name.upper() for name, value in os.environ.items() if value}
+        in_file = {} if config is None else _read_toml(config, cls.model_fields)
+        from_file = {name: value for name, value in in_file.items() if PREFIX + name.upper() not in in_environment}
+        try:
+            return cls(**{**from_file, **given})
+        except ValidationError as error:
+            places = {name: f"{name} in {config}" for name in from_file} | {
+                name: f"the flag for {name}" for name in given
+            }
+            raise SettingsInvalid(
+                "; ".join(_complaints(error, places)), "Correct it; docs/settings.md describes every setting."
+            ) from None
+
+
+def settings_table() -> str:
+    """Every setting as a Markdown table: what docs/settings.md holds."""
+    rows = ["| variable | TOML key | default | meaning |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        rows.append(f"| `{PREFIX}{name.upper()}` | `{name}` | {_default_in_words(name)} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+_DERIVED_DEFAULTS = {
+    "data_dir": "`vault-data`",
+    "public_url": "`http://HOST:PORT`",
+    "key_file": "`keys/unlock.key` in the data directory",
+    "high_water": "`high-water.db` in the data directory",
+}
+
+
+def _default_in_words(name: str) -> str:
+    if name in _DERIVED_DEFAULTS:
+        return _DERIVED_DEFAULTS[name]
+    default = Settings.model_fields[name].default
+    return "unset" if default is None else f"`{default}`"
+
+
+def _complaints(error: ValidationError, places: Mapping[str, str]) -> Iterator[str]:
+    for flaw in error.errors(include_url=False, include_input=False, include_context=False):
+        if flaw["type"] == "default_factory_not_called":  # follows from a flaw that is told anyway
+            continue
+        message = flaw["msg"].removeprefix("Value error, ")
+        if not flaw["loc"]:
+            yield message
+            continue
+        name = str(flaw["loc"][0])
+        yield f"{places.get(name, PREFIX + name.upper())}: {message}"
+
+
+def _read_toml(path: Path, known: Mapping[str, object]) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsInvalid(
+            f"The settings file {path} can't be read: {error.strerror}.", "Give the path of a readable TOML file."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"The settings file {path} isn't TOML: {error}.", "Correct that place.") from None
+    for name in values:
+        if name not in known:
+            raise SettingsInvalid(f"The settings file {path} has an unknown key “{name}”.", _hint(name, known))
+    if "key_passphrase" in values and others_may_read(path):
+        raise SettingsInvalid(
+            f"Other users of this machine have rights on {path}, which holds key_passphrase.", f"Run: chmod 600 {path}"
+        )
+    return values
+
+
+def _hint(name: str, known: Mapping[str, object]) -> str:
+    plain = name.lower().replace("-", "_").removeprefix(PREFIX.lower())
+    close = difflib.get_close_matches(plain, known, n=1)
+    return f"Did you mean “{close[0]}”?" if close else f"Known keys: {', '.join(known)}."

@@ -1,0 +1,1 @@
+"""Tenants, people, API keys, and what each may do: facts and rules, no clock, no I/O."""
