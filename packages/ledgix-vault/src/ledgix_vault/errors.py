@@ -152,9 +152,9 @@ class Busy(VaultError):
 
     def __init__(
         self,
+        retry_after: int = 1,
         detail: str = "The Vault has more to do than it can queue. Nothing was done; ask again shortly.",
         *,
-        retry_after: int = 1,
         code: str | None = None,
         request_id: str | None = None,
     ) -> None:
@@ -169,12 +169,12 @@ class NotYetCheckpointed(Busy):
 
     def __init__(
         self,
+        retry_after: int = 1,
         detail: str = "No signed checkpoint covers this entry yet; ask again shortly.",
         *,
-        retry_after: int = 1,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(detail, retry_after=retry_after, request_id=request_id)
+        super().__init__(retry_after, detail, request_id=request_id)
 
 
 class Unavailable(VaultError):
