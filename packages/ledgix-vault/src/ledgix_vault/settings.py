@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from annotated_types import Ge, Le
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ledgix_vault.errors import SettingsInvalid
@@ -39,9 +40,23 @@ def _absolute(path: Path) -> Path:
 
 
 def _postgresql(url: str) -> str:
-    if urlsplit(url).scheme not in {"postgresql", "postgres"}:
+    if urlsplit(url).scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise ValueError("must start with postgresql://; leave it unset for SQLite in the data directory")
     return url
+
+
+def _no_kubernetes_link(port: object) -> object:
+    if isinstance(port, str) and port.startswith("tcp://"):
+        raise ValueError(
+            "is what Kubernetes sets for a service named “vault”, not a port: set enableServiceLinks to false"
+        )
+    return port
+
+
+def _listening_url(host: str, port: int) -> str:
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - every address; a browser needs one of them
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _web_origin(url: str) -> str:
@@ -66,16 +81,16 @@ class Settings(BaseSettings):
         validate_default=True,
     )
 
-    data_dir: LocalPath = Field(
-        default=Path("vault-data"), description="Directory of the SQLite database, the signing keys and the lock."
-    )
+    data_dir: LocalPath = Field(description="Directory of the SQLite database, the signing keys and the lock.")
     database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
         default=None, repr=False, description="PostgreSQL instead of SQLite: `postgresql://user:password@host/name`."
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
-    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    port: Annotated[int, BeforeValidator(_no_kubernetes_link)] = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
+    )
     public_url: Annotated[str, AfterValidator(_web_origin)] = Field(
-        default_factory=lambda known: f"http://{known['host']}:{known['port']}",
+        default_factory=lambda known: _listening_url(known["host"], known["port"]),
         description="Address under which people and clients reach the Vault; links in messages start with it.",
     )
     jwt_ttl: int = Field(default=300, ge=1, le=86400, description="Seconds for which an approval token is valid.")
@@ -147,16 +162,33 @@ class Settings(BaseSettings):
             ) from None
 
 
+def settings_page() -> str:
+    """docs/settings.md, whole; `python -m ledgix_vault.settings` prints it."""
+    return _PAGE.format(config=CONFIG_VARIABLE, table=settings_table())
+
+
 def settings_table() -> str:
-    """Every setting as a Markdown table: what docs/settings.md holds."""
-    rows = ["| variable | TOML key | default | meaning |", "|---|---|---|---|"]
+    """Every setting as a row of a Markdown table."""
+    rows = ["| variable | TOML key | default | allowed | meaning |", "|---|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        rows.append(f"| `{PREFIX}{name.upper()}` | `{name}` | {_default_in_words(name)} | {field.description} |")
+        cells = f"`{PREFIX}{name.upper()}`", f"`{name}`", _default_in_words(name), _range_in_words(name)
+        rows.append(f"| {' | '.join(cells)} | {field.description} |")
     return "\n".join(rows) + "\n"
 
 
+_PAGE = """\
+# Settings of the Vault
+
+A command-line flag wins over the environment variable, that over the TOML file, that over the default.
+The TOML file is the one that `{config}` names; it is flat, with the keys below, and an unknown key is refused.
+A file that holds `key_passphrase` must be readable for its owner only (`chmod 600`).
+
+This page is made from the settings themselves: `python -m ledgix_vault.settings > docs/settings.md`.
+
+{table}"""
+
 _DERIVED_DEFAULTS = {
-    "data_dir": "`vault-data`",
+    "data_dir": "required",
     "public_url": "`http://HOST:PORT`",
     "key_file": "`keys/unlock.key` in the data directory",
     "high_water": "`high-water.db` in the data directory",
@@ -168,6 +200,15 @@ def _default_in_words(name: str) -> str:
         return _DERIVED_DEFAULTS[name]
     default = Settings.model_fields[name].default
     return "unset" if default is None else f"`{default}`"
+
+
+def _range_in_words(name: str) -> str:
+    field = Settings.model_fields[name]
+    if field.annotation is LogLevel:
+        return ", ".join(f"`{level}`" for level in LogLevel)
+    lowest = [limit.ge for limit in field.metadata if isinstance(limit, Ge)]
+    highest = [limit.le for limit in field.metadata if isinstance(limit, Le)]
+    return f"{lowest[0]}–{highest[0]}" if lowest and highest else ""
 
 
 def _complaints(error: ValidationError, places: Mapping[str, str]) -> Iterator[str]:
@@ -205,3 +246,7 @@ def _hint(name: str, known: Mapping[str, object]) -> str:
     plain = name.lower().replace("-", "_").removeprefix(PREFIX.lower())
     close = difflib.get_close_matches(plain, known, n=1)
     return f"Did you mean “{close[0]}”?" if close else f"Known keys: {', '.join(known)}."
+
+
+if __name__ == "__main__":
+    print(settings_page(), end="")

@@ -11,13 +11,14 @@ with a rollback journal that is truncated, not a WAL: several processes may writ
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ledgix_vault.errors import HighWaterConflict, StartRefused, Unavailable
-from ledgix_vault.files import OWNER_ONLY_FILE, sync_directory
+from ledgix_vault.files import create_private_file
 from ledgix_vault.store.dbapi import sqlite
 
 APPLICATION_ID = 0x4C475857  # "LGXW", so that `file` and we can tell it from any other database
@@ -81,9 +82,9 @@ class HighWater:
 
     @classmethod
     def create(cls, path: Path) -> HighWater:
-        """Make an empty file (mode 0600), durable on return; refuses one that is there."""
+        """Make an empty file (mode 0600), whole and durable on return; refuses one that is there."""
         try:
-            path.touch(mode=OWNER_ONLY_FILE, exist_ok=False)
+            create_private_file(path, _empty_database())
         except FileExistsError:
             raise StartRefused(
                 f"There is a high-water file {path} already.",
@@ -94,11 +95,7 @@ class HighWater:
                 f"The high-water file {path} can't be made: {error.strerror}.",
                 "Make its directory, writable for the user that runs the Vault, or set VAULT_HIGH_WATER.",
             ) from error
-        with _refusing(path):
-            connection = _connect(path)
-            connection.executescript(_SCHEMA)
-        sync_directory(path.parent)
-        return cls(connection, path)
+        return cls.open(path)
 
     @classmethod
     def open(cls, path: Path) -> HighWater:
@@ -112,7 +109,12 @@ class HighWater:
             )
         with _refusing(path):
             connection = _connect(path)
-            _check(connection, path)
+        try:
+            with _refusing(path):
+                _check(connection, path)
+        except StartRefused:
+            connection.close()
+            raise
         return cls(connection, path)
 
     def read(self, key_id: str) -> Cell | None:
@@ -170,29 +172,43 @@ class HighWater:
         )
 
 
+def _empty_database() -> bytes:
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "empty.db")
+        with contextlib.closing(sqlite.connect(path)) as connection:
+            connection.executescript(_SCHEMA)
+        return path.read_bytes()
+
+
 def _connect(path: Path) -> sqlite.Connection:
-    connection = sqlite.connect(path, timeout=WAIT_FOR_OTHERS, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = TRUNCATE")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA fullfsync = 1")
-    return connection
+    return sqlite.connect(path, timeout=WAIT_FOR_OTHERS, isolation_level=None, check_same_thread=False)
 
 
 def _check(connection: sqlite.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
-        raise StartRefused(f"The file {path} isn't a high-water file.", "Set VAULT_HIGH_WATER to the right one.")
+        raise StartRefused(
+            f"The file {path} isn't a high-water file.", "Set VAULT_HIGH_WATER to the right one, or put it back."
+        )
     if version != FORMAT:
-        raise StartRefused(f"The high-water file {path} was written by a newer Vault.", "Run that version or a later.")
+        raise StartRefused(
+            f"The high-water file {path} has format {version}; this Vault knows {FORMAT}.",
+            "Run the version of the Vault that wrote it, or a later one.",
+        )
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise _damaged(path)
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = 1")
+    connection.execute("BEGIN IMMEDIATE")  # learn now, not at the first checkpoint, whether it can be written
+    connection.execute("ROLLBACK")
 
 
 def _damaged(path: Path) -> StartRefused:
     return StartRefused(
-        f"The high-water file {path} is damaged.",
+        f"The high-water file {path} is damaged or no SQLite database.",
         "Keep it, and put back a good copy. Signing without it could give the ledger a second history.",
     )
 
@@ -204,7 +220,7 @@ def _refusing(path: Path) -> Iterator[None]:
     except sqlite.OperationalError as error:
         raise StartRefused(
             f"The high-water file {path} can't be used: {error}.",
-            "Make the file and its directory writable for the user that runs the Vault, on a local disk with space.",
+            "It and its directory must be writable for the user that runs the Vault, on a local disk with space left.",
         ) from error
     except sqlite.DatabaseError as error:
         raise _damaged(path) from error

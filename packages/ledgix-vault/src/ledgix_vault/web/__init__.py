@@ -1,0 +1,1 @@
+"""Doors: HTTP in, operations called, HTTP out. Translation and nothing else."""
