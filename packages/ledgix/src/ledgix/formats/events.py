@@ -1,0 +1,224 @@
+"""Events: what a log holds, and the hash that commits to all of it (contract section 6).
+
+Invariants:
+
+- The event hash covers the event payload; the payload holds the intent's hash; the intent holds everything else.
+- A member that stands in the entry and in the intent is derived from the intent: the two can't disagree.
+- The redacted view hides reason, arguments, metadata, citations, evidence and intent; every hash and the receipt stay.
+- Times are strings that the caller gives, RFC 3339 in UTC with `Z`; nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import Self, cast
+
+from ledgix.errors import FormatError, VerificationError
+from ledgix.formats import cbor, hashes, jcs, json, members
+from ledgix.formats.confidence import ConfidenceBucket
+from ledgix.formats.intents import Derived, build_decision, build_intent, check_intent, derive
+from ledgix.formats.json import Json, JsonObject
+from ledgix.formats.keys import b64url
+from ledgix.formats.receipts import ALGORITHM, Receipt
+
+__all__ = [
+    "ConfidenceBucket",
+    "Event",
+    "EventKind",
+    "SealedEvent",
+    "build_decision",
+    "build_intent",
+    "entry",
+    "event_hash_of_entry",
+    "redact",
+    "seal",
+]
+
+CANONICAL_VERSION = 1
+STORED_DEPTH = 40
+"""Levels of JSON in an intent or an entry: 32 for a request body, and what stands around it."""
+_DOMAIN = b"ledgix.audit.event.v1\0"
+
+
+class EventKind(StrEnum):
+    """What happened; a closed set."""
+
+    CLEARANCE_DECIDED = "clearance.decided"
+    REVIEW_DECIDED = "review.decided"
+    REVIEW_EXPIRED = "review.expired"
+    REVIEW_CANCELLED_BY_AGENT = "review.cancelled_by_agent"
+    REVIEW_VOTED = "review.voted"
+    TOKEN_MINTED = "token.minted"  # noqa: S105
+    TOKEN_CONSUMED = "token.consumed"  # noqa: S105
+    OUTCOME_REPORTED = "outcome.reported"
+    POLICY_DRAFTED = "policy.drafted"
+    POLICY_ACTIVATED = "policy.activated"
+    SCHEMA_REGISTERED = "schema.registered"
+    KEY_CREATED = "key.created"
+    KEY_REVOKED = "key.revoked"
+    KEY_ROTATED = "key.rotated"
+    SETTINGS_CHANGED = "settings.changed"
+    TENANT_CREATED = "tenant.created"
+    AGENT_SUSPENDED = "agent.suspended"
+    AGENT_RELEASED = "agent.released"
+    LEDGER_RECOVERED = "ledger.recovered"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event before it is sealed; `intent` comes from `build_intent`, `accepted_at` like 2026-01-02T03:04:05.000006Z."""
+
+    event_uuid: str
+    accepted_at: str
+    reason: str
+    intent: JsonObject
+    citations: list[JsonObject] = field(default_factory=list)
+    evidence_chunks: list[JsonObject] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """An event with the bytes that its hashes are taken over. `intent_hash` is hex, `event_hash` raw."""
+
+    event: Event
+    derived: Derived
+    intent_json: bytes
+    intent_hash: str
+    payload: bytes
+    event_hash: bytes
+
+    @property
+    def leaf_hash(self) -> bytes:
+        """The event's leaf in the log, raw."""
+        return hashes.leaf_hash(self.event_hash)
+
+    @classmethod
+    def load(cls, intent_json: bytes, payload: bytes) -> Self:
+        """The sealed event whose bytes were stored; raises FormatError if they aren't those of one event."""
+        stored = cbor.decode(payload)
+        intent_hash = sha256(intent_json).hexdigest()
+        if not isinstance(stored, dict) or stored.get("intent_hash") != intent_hash:
+            raise FormatError("the stored intent and the stored event payload don't belong together")
+        intent = json.parse_object(intent_json, max_depth=STORED_DEPTH)
+        event = Event(
+            event_uuid=cast(str, stored["event_uuid"]),
+            accepted_at=cast(str, stored["accepted_at"]),
+            reason=cast(str, stored["reason"]),
+            intent=intent,
+            citations=cast("list[JsonObject]", json.from_python(stored["citations"])),
+            evidence_chunks=cast("list[JsonObject]", json.from_python(stored["evidence_chunks"])),
+        )
+        return cls(event, derive(intent), intent_json, intent_hash, payload, sha256(_DOMAIN + payload).digest())
+
+
+def seal(event: Event) -> SealedEvent:
+    """Computes both hashes of an event; from here on nothing in it may change."""
+    intent_json = jcs.canonicalize(event.intent)
+    intent_hash = sha256(intent_json).hexdigest()
+    derived = derive(event.intent)
+    # In CBOR key order: by length, then by code point.
+    payload = cbor.dumps_ordered(
+        {
+            "reason": event.reason,
+            "agent_id": derived.agent_id,
+            "approved": derived.approved,
+            "citations": cbor.doubles(cast(Json, event.citations)),
+            "policy_id": derived.policy_id,
+            "tool_args": cbor.doubles(derived.tool_args),
+            "tool_name": derived.tool_name,
+            "confidence": derived.confidence,
+            "event_uuid": event.event_uuid,
+            "request_id": derived.request_id,
+            "accepted_at": event.accepted_at,
+            "intent_hash": intent_hash,
+            "evidence_chunks": cbor.doubles(cast(Json, event.evidence_chunks)),
+            "canonical_version": CANONICAL_VERSION,
+        }
+    )
+    return SealedEvent(event, derived, intent_json, intent_hash, payload, sha256(_DOMAIN + payload).digest())
+
+
+def entry(
+    sealed: SealedEvent, *, seq: int, leaf_index: int | None, checkpoint_id: int | None, receipt: Receipt
+) -> JsonObject:
+    """The full view of an event as the wire has it; index and checkpoint are None until a checkpoint covers it."""
+    event, derived = sealed.event, sealed.derived
+    return {
+        "seq": seq,
+        "event_uuid": event.event_uuid,
+        **derived.members(),
+        "reason": event.reason,
+        "citations": cast(Json, event.citations),
+        "evidence_chunks": cast(Json, event.evidence_chunks),
+        "accepted_at": event.accepted_at,
+        "canonical_version": CANONICAL_VERSION,
+        "intent_hash": sealed.intent_hash,
+        "event_hash": sealed.event_hash.hex(),
+        "leaf_hash": sealed.leaf_hash.hex(),
+        "leaf_index": leaf_index,
+        "checkpoint_id": checkpoint_id,
+        "receipt_algorithm": ALGORITHM,
+        "receipt_key_id": receipt.key_id,
+        "receipt_signature": b64url(receipt.signature),
+        "receipt_payload": b64url(receipt.payload),
+        "intent": event.intent,
+    }
+
+
+def redact(entry: JsonObject) -> JsonObject:
+    """The view without protected members; hashes and receipt stay, so all but the event hash can be checked."""
+    return entry | {
+        "intent_hash": "",
+        "reason": "",
+        "tool_args": {},
+        "action_metadata": {},
+        "intent": {},
+        "citations": [],
+        "evidence_chunks": [],
+    }
+
+
+def event_hash_of_entry(entry: JsonObject) -> str:
+    """The hex event hash that a full view must have; raises VerificationError when it contradicts its intent."""
+    try:
+        intent = members.obj(entry, "intent")
+        check_intent(intent)
+        _check_agreement(entry, intent)
+        payload = {name: cbor.doubles(entry.get(name)) for name in _PAYLOAD_MEMBERS}
+        payload["canonical_version"] = members.whole(entry, "canonical_version", 1)
+        return sha256(_DOMAIN + cbor.encode(payload)).hexdigest()
+    except FormatError as error:
+        raise VerificationError(str(error)) from None
+
+
+def _check_agreement(entry: JsonObject, intent: JsonObject) -> None:
+    if entry.get("intent_hash") != jcs.sha256_hex(intent):
+        raise VerificationError("intent_hash is not the hash of the intent")
+    derived = derive(intent).members()
+    for name in derived.keys() | {"confidence_bucket", "decision_status"}:
+        # Compared as bytes: to Python, true and 1 would be equal.
+        if (name in entry) != (name in derived) or _bytes(entry, name) != _bytes(derived, name):
+            raise VerificationError(f"{name} says something else than the intent")
+
+
+def _bytes(source: JsonObject, name: str) -> bytes:
+    return jcs.canonicalize(source.get(name))
+
+
+_PAYLOAD_MEMBERS = (
+    "accepted_at",
+    "agent_id",
+    "approved",
+    "citations",
+    "confidence",
+    "event_uuid",
+    "evidence_chunks",
+    "intent_hash",
+    "policy_id",
+    "reason",
+    "request_id",
+    "tool_args",
+    "tool_name",
+)
