@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
+import secrets
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ledgix.formats.keys import PrivateKey, PublicKey
 from ledgix_vault.errors import StartRefused, Unavailable
-from ledgix_vault.files import create_private_file, make_private_directory
+from ledgix_vault.files import OWNER_ONLY_DIRECTORY, create_private_file, make_private_directory, write_private_file
 from ledgix_vault.keys.unlock import Unlock
 
 SALT_FILE = "unlock.salt"
@@ -47,9 +47,10 @@ class KeyRing:
 
     @classmethod
     def create(cls, directory: Path, unlock: Unlock) -> KeyRing:
-        """An empty ring in `directory`, which is made (mode 0700) unless it is there; refuses one that holds keys."""
+        """An empty ring in `directory`, made unless it is there, mode 0700; refuses one that holds keys."""
         try:
             make_private_directory(directory)
+            directory.chmod(OWNER_ONLY_DIRECTORY)
             if any(directory.glob("*.pem")):
                 raise StartRefused(
                     f"The directory {directory} holds signing keys already.",
@@ -84,7 +85,7 @@ class KeyRing:
         key = PrivateKey(fresh)
         pem = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(self._password))
         try:
-            create_private_file(self._path(key.kid), pem)
+            write_private_file(self._path(key.kid), pem)
         except OSError as error:
             raise Unavailable(f"A new signing key can't be written: {error.strerror}.") from error
         self._keys[key.kid] = key
@@ -160,7 +161,7 @@ def _is_sealed_pem(pem: bytes) -> bool:
 
 def _create_salt(directory: Path) -> bytes:
     path = directory / SALT_FILE
-    salt = os.urandom(SALT_BYTES)
+    salt = secrets.token_bytes(SALT_BYTES)
     try:
         create_private_file(path, salt.hex().encode() + b"\n")
     except FileExistsError:  # an earlier `init` got this far

@@ -69,7 +69,8 @@ class Unlock:
 
     def pem_password(self, salt: bytes) -> bytes:
         """What encrypts the PEM files. A passphrase goes through Argon2id (RFC 9106, second recommended choice) since
-        PKCS #8's own 2,048 rounds of PBKDF2 wouldn't slow a guesser down; random bytes need no stretching."""
+        PKCS #8's own 2,048 rounds of PBKDF2 wouldn't slow a guesser down; random bytes need no stretching, and for
+        them it is the very line of the key file, so that `openssl pkey -passin file:unlock.key` opens the keys too."""
         key = self._secret
         if self._stretch:
             key = hash_secret_raw(
