@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self, cast
+from typing import Self
 
 from ledgix.errors import FormatError
 from ledgix.formats import json, members
+from ledgix.formats.attestations import ATTESTED, UNATTESTED, Attestation, decode_public_jwk, encode_public_jwk
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.events import STORED_DEPTH
-from ledgix.formats.json import Json, JsonObject
+from ledgix.formats.json import JsonObject
 from ledgix.formats.keys import PublicKey, b64url, unb64url
 
 ALGORITHM = "Ed25519"
@@ -21,27 +22,25 @@ ALGORITHM = "Ed25519"
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """One ledger key as the wire publishes it. Attestation members are `""` where there is none."""
+    """One ledger key as the wire publishes it; `attestations` explains who vouches for it."""
 
     key: PublicKey
     active_from: str
     retired_at: str = ""
-    attestation_payload: str = ""
-    attestation_signature: str = ""
-    attestation_key_id: str = ""
-    attestation_status: str = ""
+    attestation: Attestation | None = None
 
     def to_json(self) -> JsonObject:
         """The record; `retired_at` is left out while the key is active."""
+        by = self.attestation
         found: JsonObject = {
             "key_id": self.key.kid,
             "algorithm": ALGORITHM,
-            "public_jwk": b64url(json.dumps(cast(Json, self.key.jwk()))),
+            "public_jwk": encode_public_jwk(self.key),
             "active_from": self.active_from,
-            "attestation_payload": self.attestation_payload,
-            "attestation_signature": self.attestation_signature,
-            "attestation_key_id": self.attestation_key_id,
-            "attestation_status": self.attestation_status,
+            "attestation_payload": b64url(by.payload) if by else "",
+            "attestation_signature": b64url(by.signature) if by else "",
+            "attestation_key_id": by.key_id if by else "",
+            "attestation_status": ATTESTED if by else UNATTESTED,
         }
         if self.retired_at:
             found["retired_at"] = self.retired_at
@@ -52,17 +51,25 @@ class KeyRecord:
         """The record; raises FormatError unless `key_id` is the thumbprint of the key itself."""
         if members.text(source, "algorithm") != ALGORITHM:
             raise FormatError(f"algorithm must be {ALGORITHM}")
-        key = PublicKey.from_jwk(json.parse_object(unb64url(members.text(source, "public_jwk"))))
+        key = decode_public_jwk(members.text(source, "public_jwk"))
         if members.text(source, "key_id") != key.kid:
             raise FormatError(f"key_id must be the thumbprint of the key, {key.kid}")
+        by = Attestation(
+            payload=unb64url(members.optional_text(source, "attestation_payload")),
+            signature=unb64url(members.optional_text(source, "attestation_signature")),
+            key_id=members.optional_text(source, "attestation_key_id"),
+        )
+        attested = bool(by.payload and by.signature and by.key_id)
+        status = members.optional_text(source, "attestation_status")
+        if status != (ATTESTED if attested else UNATTESTED) or attested != bool(
+            by.payload or by.signature or by.key_id
+        ):
+            raise FormatError(f"attestation_status {status!r} doesn't fit what attests the key")
         return cls(
             key=key,
             active_from=members.text(source, "active_from"),
             retired_at=members.optional_text(source, "retired_at"),
-            attestation_payload=members.optional_text(source, "attestation_payload"),
-            attestation_signature=members.optional_text(source, "attestation_signature"),
-            attestation_key_id=members.optional_text(source, "attestation_key_id"),
-            attestation_status=members.optional_text(source, "attestation_status"),
+            attestation=by if attested else None,
         )
 
 

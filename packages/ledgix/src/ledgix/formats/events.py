@@ -68,7 +68,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event before it is sealed; `intent` comes from `build_intent`, `accepted_at` like 2026-01-02T03:04:05.000006Z."""
+    """One event before it is sealed; `intent` is made by `build_intent`."""
 
     event_uuid: str
     accepted_at: str
@@ -185,9 +185,12 @@ def event_hash_of_entry(entry: JsonObject) -> str:
     try:
         intent = members.obj(entry, "intent")
         check_intent(intent)
+        members.require(entry, _PAYLOAD_MEMBERS)
         _check_agreement(entry, intent)
-        payload = {name: cbor.doubles(entry.get(name)) for name in _PAYLOAD_MEMBERS}
-        payload["canonical_version"] = members.whole(entry, "canonical_version", 1)
+        if members.whole(entry, "canonical_version") != CANONICAL_VERSION:
+            raise FormatError(f"canonical_version must be {CANONICAL_VERSION}")
+        payload = {name: cbor.doubles(entry[name]) for name in _PAYLOAD_MEMBERS}
+        payload["canonical_version"] = CANONICAL_VERSION
         return sha256(_DOMAIN + cbor.encode(payload)).hexdigest()
     except FormatError as error:
         raise VerificationError(str(error)) from None
@@ -197,14 +200,17 @@ def _check_agreement(entry: JsonObject, intent: JsonObject) -> None:
     if entry.get("intent_hash") != jcs.sha256_hex(intent):
         raise VerificationError("intent_hash is not the hash of the intent")
     derived = derive(intent).members()
-    for name in derived.keys() | {"confidence_bucket", "decision_status"}:
-        # Compared as bytes: to Python, true and 1 would be equal.
-        if (name in entry) != (name in derived) or _bytes(entry, name) != _bytes(derived, name):
+    stated = {name: entry[name] for name in _DERIVED_MEMBERS if name in entry}
+    # Compared as bytes: to Python, true and 1 would be equal.
+    if jcs.canonicalize(stated) == jcs.canonicalize(derived):
+        return
+    for name in _DERIVED_MEMBERS:
+        if (name in stated) != (name in derived) or _differ(stated.get(name), derived.get(name)):
             raise VerificationError(f"{name} says something else than the intent")
 
 
-def _bytes(source: JsonObject, name: str) -> bytes:
-    return jcs.canonicalize(source.get(name))
+def _differ(one: Json, other: Json) -> bool:
+    return jcs.canonicalize(one) != jcs.canonicalize(other)
 
 
 _PAYLOAD_MEMBERS = (
@@ -221,4 +227,20 @@ _PAYLOAD_MEMBERS = (
     "request_id",
     "tool_args",
     "tool_name",
+)
+_DERIVED_MEMBERS = (
+    "kind",
+    "request_id",
+    "agent_id",
+    "policy_id",
+    "policy_version_id",
+    "policy_content_hash",
+    "tool_name",
+    "tool_args",
+    "action_category",
+    "action_metadata",
+    "confidence",
+    "confidence_bucket",
+    "decision_status",
+    "approved",
 )

@@ -10,8 +10,7 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 from ledgix.errors import FormatError
 from ledgix.formats import members
@@ -137,8 +136,7 @@ def build_decision(
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(NamedTuple):
     """What an entry says that follows from its intent. `None` means: left out of the entry."""
 
     kind: str
@@ -181,34 +179,32 @@ class Derived:
 
 def derive(intent: JsonObject) -> Derived:
     """The entry's members that follow from an intent with the shape that `check_intent` demands."""
-    request = cast("JsonObject | None", intent["request"])
-    decision = cast("JsonObject | None", intent["decision"])
-    kind = cast(str, intent["kind"])
-    metadata = cast(JsonObject, intent["action_metadata"])
+    # Untyped in here: the shape is either checked or made by `build_intent`, and every sealed event comes through.
+    found: dict[str, Any] = cast("dict[str, Any]", intent)
+    request, decision, kind, metadata = found["request"], found["decision"], found["kind"], found["action_metadata"]
     status = bucket = None
     if request is None:
-        policy = decision if decision is not None else metadata
-        agent_id, tool_name, tool_args = "", kind, cast(JsonObject, {})
+        policy = metadata if decision is None else decision
+        agent_id, tool_name, tool_args = "", kind, {}
     else:
-        policy = decision if decision is not None else {}
-        agent_id, tool_name = cast(str, request["agent_id"]), cast(str, request["tool_name"])
+        policy = {} if decision is None else decision
+        agent_id, tool_name = request["agent_id"], request["tool_name"]
         effective = policy.get("effective_args")
-        tool_args = cast(JsonObject, request["tool_args"] if effective is None else effective)
-        status = cast("str | None", policy.get("decision_status"))
-        bucket = cast("str | None", policy.get("confidence_bucket"))
+        tool_args = request["tool_args"] if effective is None else effective
+        status, bucket = policy.get("decision_status"), policy.get("confidence_bucket")
     return Derived(
         kind=kind,
-        request_id=cast(str, intent["request_id"]),
+        request_id=found["request_id"],
         agent_id=agent_id,
         tool_name=tool_name,
         tool_args=tool_args,
         policy_id=_text(policy.get("policy_id")),
         policy_version_id=_text(policy.get("policy_version_id")),
         policy_content_hash=_text(policy.get("policy_content_hash")),
-        action_category=cast(str, intent["action_category"]),
+        action_category=found["action_category"],
         action_metadata=metadata,
         approved=status == "approved",
-        confidence=MIDPOINTS[bucket] if bucket is not None else 0.0,
+        confidence=0.0 if bucket is None else MIDPOINTS[bucket],
         confidence_bucket=bucket,
         decision_status=status,
     )

@@ -14,7 +14,6 @@ UTF-16 and numbers need no exponent; the `rfc8785` package writes all others.
 from __future__ import annotations
 
 import hashlib
-import re
 from decimal import Decimal
 from json import JSONEncoder
 from typing import Any
@@ -25,9 +24,10 @@ from ledgix.errors import FormatError
 from ledgix.formats.json import Json
 from ledgix.formats.json_numbers import exact_decimal
 
-_ASTRAL = re.compile("[\U00010000-\U0010ffff]")
-_DIGITS_AS_ZEROS = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
+_MARKS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0xF0 if byte >= 0xF0 else 0x20 for byte in range(256))
+"""Turns UTF-8 into a sketch of itself: digits, first bytes of characters beyond U+FFFF, and the rest."""
 _LONG_NUMBER = b"0" * 16
+_ASTRAL = b"\xf0"
 
 
 class _UnusualError(Exception):
@@ -37,9 +37,9 @@ class _UnusualError(Exception):
 def canonicalize(value: Json) -> bytes:
     """The RFC 8785 bytes of `value`; raises FormatError for what has none."""
     try:
-        text = _ENCODER.encode(value)
-        raw = text.encode()
-        if _LONG_NUMBER not in raw.translate(_DIGITS_AS_ZEROS) and (text.isascii() or not _ASTRAL.search(text)):
+        raw = _ENCODER.encode(value).encode()
+        sketch = raw.translate(_MARKS)
+        if _LONG_NUMBER not in sketch and _ASTRAL not in sketch:
             return raw
         return rfc8785.dumps(_doubles(value))
     except _UnusualError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ledgix.errors import FormatError
 from ledgix.formats.json import Json, JsonObject, kind_of
 
@@ -59,6 +61,12 @@ def hash_path(source: JsonObject, name: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _wrong(source, name, "a list of hashes")
     return tuple(check_hash_hex(item, f"{name}[{index}]") for index, item in enumerate(value))
+
+
+def require(source: JsonObject, names: Iterable[str]) -> None:
+    """Returns if every name is there, whatever its value."""
+    if missing := [name for name in names if name not in source]:
+        raise FormatError(f"missing: {', '.join(missing)}")
 
 
 def check_hash_hex(value: Json, name: str) -> str:

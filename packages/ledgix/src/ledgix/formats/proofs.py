@@ -146,13 +146,24 @@ def verify_consistency(old_size: int, new_size: int, old_root: bytes, new_root: 
     if not 0 < old_size <= new_size:
         raise VerificationError(f"nothing can prove consistency from size {old_size} to {new_size}")
     if old_size == new_size:
-        if path or old_root != new_root:
-            raise VerificationError("two trees of the same size differ" if not path else "the path must be empty")
+        if path:
+            raise VerificationError("the consistency path of a tree with itself must be empty")
+        if old_root != new_root:
+            raise VerificationError("two trees of the same size have different roots")
         return
+    if not path:
+        raise VerificationError("the consistency path is too short")
     # The old root is left out of the path when the old tree is one perfect subtree.
     nodes = [old_root, *path] if old_size & (old_size - 1) == 0 else list(path)
-    if not nodes or not path:
-        raise VerificationError("the consistency path is empty")
+    found_old, found_new = _consistent_roots(old_size, new_size, nodes)
+    if found_old != old_root:
+        raise VerificationError("the consistency path doesn't give the old root")
+    if found_new != new_root:
+        raise VerificationError("the consistency path doesn't give the new root")
+
+
+def _consistent_roots(old_size: int, new_size: int, nodes: list[bytes]) -> tuple[bytes, bytes]:
+    """The roots of the old and of the new tree that a path gives."""
     at, last = old_size - 1, new_size - 1
     while at & 1:
         at, last = at >> 1, last >> 1
@@ -170,10 +181,7 @@ def verify_consistency(old_size: int, new_size: int, old_root: bytes, new_root: 
         at, last = at >> 1, last >> 1
     if last:
         raise VerificationError("the consistency path is too short")
-    if old_node != old_root:
-        raise VerificationError("the consistency path doesn't give the old root")
-    if new_node != new_root:
-        raise VerificationError("the consistency path doesn't give the new root")
+    return old_node, new_node
 
 
 class _Subtrees:

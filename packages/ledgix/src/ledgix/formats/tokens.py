@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from json import JSONEncoder
 from typing import NoReturn
 
@@ -144,6 +145,7 @@ def _parts(token: str) -> list[str]:
     return parts
 
 
+@lru_cache(maxsize=64)
 def _header(part: str) -> JsonObject:
     try:
         header = json.parse_object(unb64url(part))
