@@ -13,7 +13,7 @@ from enum import StrEnum
 from ledgix.client.asked import ClearanceRequest
 from ledgix.client.errors import AnswerInvalid, ClearanceDenied, NotCleared, ReviewExpired
 from ledgix.client.reading import Members
-from ledgix.formats.events import ConfidenceBucket
+from ledgix.formats.confidence import ConfidenceBucket
 from ledgix.formats.json import JsonObject
 from ledgix.formats.tokens import TokenClaims
 
@@ -149,9 +149,7 @@ def read_minted(answer: JsonObject, original: Clearance) -> Clearance:
     token = said.text("token")
     if not token:
         raise said.invalid("token", "is empty")
-    return replace(
-        original, token=token, reason=said.text("reason"), request_id=said.text("request_id"), claims=None
-    )
+    return replace(original, token=token, reason=said.text("reason"), request_id=said.text("request_id"), claims=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,11 @@ CHANGED_ARGS = "changed_args"
 """In `accepts`: "I run the arguments that the answer carries", so a reviewer may approve with changes."""
 
 
-class CallDetails(TypedDict, total=False):
-    """What may be said about a call beside its name and arguments (contract section 2). None is the same as absent."""
+class Circumstances(TypedDict, total=False):
+    """What may be said about every call of a tool (contract section 2). None is the same as absent."""
 
     agent_id: str | None
     session_id: str | None
-    policy_id: str | None  # a hint; becomes context.policy_id
-    facts: Mapping[str, object] | None  # what the application knows; becomes context.facts
-    context: Mapping[str, object] | None
-    human_principal: str | None
     parent_jti: str | None
     destination_uri: str | None
     destination_provider: str | None
@@ -34,6 +30,15 @@ class CallDetails(TypedDict, total=False):
     processing_register_ref: str | None
     dataset_ref: str | None
     accepts: Sequence[str] | None
+
+
+class CallDetails(Circumstances, total=False):
+    """What may be said about one call beside its name and arguments."""
+
+    policy_id: str | None  # a hint; becomes context.policy_id
+    facts: Mapping[str, object] | None  # what the application knows; becomes context.facts
+    context: Mapping[str, object] | None
+    human_principal: str | None
 
 
 _OPTIONAL = (

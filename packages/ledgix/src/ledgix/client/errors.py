@@ -20,6 +20,7 @@ LedgixError
     └── ReplayMemoryFull    no room to remember one more token, so none is accepted
 """
 
+# ruff: noqa: N818 - verdicts and mishaps, named as people say them
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ class ArgumentsError(LedgixError):
     """The arguments of a guarded call are ambiguous, unseen, or changed while the approval was awaited."""
 
 
-class NotCleared(LedgixError):  # noqa: N818 - a verdict, named as people say it
+class NotCleared(LedgixError):
     """There is no approval for this request. `request_id` finds it again in the Vault and in the ledger."""
 
     def __init__(self, message: str, request_id: str) -> None:
@@ -94,11 +95,12 @@ class ReviewPending(NotCleared):
 class ReviewTimedOut(NotCleared):
     """Our patience ended, not the review: it may still be approved. Wait again, or cancel it."""
 
-    def __init__(self, request_id: str, waited: float) -> None:
+    def __init__(self, clearance: Clearance, waited: float) -> None:
         super().__init__(
-            f"no decision on {request_id} within {waited:g} s; the review is still open: wait again or cancel it",
-            request_id,
+            f"no decision on {clearance.request_id} within {waited:g} s; the review is still open: wait or cancel",
+            clearance.request_id,
         )
+        self.clearance = clearance
         self.waited = waited
 
 
@@ -136,7 +138,7 @@ class VaultFailed(VaultError):
 
 
 class VaultRefused(VaultError):
-    """The Vault refused the request. `code` is stable (RFC 9457 with our `code`), `title` and `detail` are for people."""
+    """The Vault refused the request. `code` is stable and for programs, `title` and `detail` are for people."""
 
     def __init__(
         self, message: str, *, status: int, code: str = "", title: str = "", detail: str = "", request_id: str = ""

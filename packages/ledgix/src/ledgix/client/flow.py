@@ -1,8 +1,8 @@
 """The steps of which every conversation with the Vault is made. No I/O here.
 
-A `Flow` is a generator: it yields a `Request` to send or a `Sleep`, is sent what came back (`Incoming`), and returns its result.
-All rules (retries, waiting, checking of answers) live in flows; a sender only transports and sleeps, so that the
-sync and the async client cannot differ in what they accept.
+A `Flow` is a generator: it yields a `Request` to send or a `Sleep`, is sent what came back (`Incoming`), and returns
+its result. All rules (retries, waiting, checking of answers) live in flows; a sender only transports and sleeps, so
+that the sync and the async client cannot differ in what they accept.
 """
 
 from __future__ import annotations

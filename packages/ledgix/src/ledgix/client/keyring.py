@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from enum import Enum, auto
 
 from ledgix.client.reading import Members
-from ledgix.errors import FormatError, TokenError
-from ledgix.formats import json as exact
+from ledgix.errors import FormatError
 from ledgix.formats.json import JsonObject
-from ledgix.formats.keys import PublicKey, unb64url
+from ledgix.formats.keys import PublicKey
 
 MISS_INTERVAL = 5.0
 
@@ -78,15 +77,3 @@ def read_jwks(answer: JsonObject) -> dict[str, PublicKey]:
     except FormatError as error:
         raise said.invalid("keys", f"holds an Ed25519 key that is none: {error}") from error
     return {key.kid: key for key in keys}
-
-
-def kid_of(token: str) -> str:
-    """The key id that an unverified token names: where to look, nothing more."""
-    try:
-        header = exact.parse_object(unb64url(token.partition(".")[0]))
-    except FormatError as error:
-        raise TokenError("token_invalid", f"not a token: {error}") from error
-    kid = header.get("kid")
-    if not isinstance(kid, str) or not kid:
-        raise TokenError("token_invalid", "the token's header names no key")
-    return kid

@@ -14,8 +14,8 @@ from ledgix.formats import json as exact
 _SHOWN = 400
 
 _BY_CODE = {
-    "idempotency_key_reused": "an Idempotency-Key was sent with two different bodies; let the client choose its own keys",
-    "client_cannot_change_args": "the agent has to ask with accepts=('changed_args',), or approve the arguments as asked",
+    "idempotency_key_reused": "an Idempotency-Key was sent with two bodies; let the client choose its own keys",
+    "client_cannot_change_args": "the agent has to ask with accepts=['changed_args']; or approve as asked",
     "review_already_decided": "somebody else has decided the opposite; look at the review before deciding again",
     "policy_changed": "the policy now denies this; the approval can't be given any more",
     "not_yet_checkpointed": "no checkpoint covers this entry yet; ask again in a second",
@@ -28,6 +28,21 @@ _BY_STATUS = {
     413: "a request is at most 256 KiB; send a reference instead of the content",
     422: "mend the member that the message names; nothing was decided",
 }
+
+MINT_DENIALS = frozenset(
+    {
+        "policy_denied",
+        "no_matching_policy",
+        "review_required",
+        "spend_cap_exceeded",
+        "rate_limit_exceeded",
+        "processing_no_register_match",
+        "destination_not_allowed",
+        "suspended",
+        "delegation_invalid",
+    }
+)
+"""The codes by which a 403 to /mint-token is a verdict on the call, not on the caller's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +82,16 @@ def error_of(request: Request, outcome: Reply | NoReply) -> LedgixError:
     if outcome.status >= 500:
         return VaultFailed(f"the Vault failed ({outcome.status} to {where}): {said}", outcome.status)
     if outcome.status < 400:
-        return _refused(outcome.status, problem, f"the Vault answered {outcome.status} to {where}", _redirected(outcome))
+        sentence = f"the Vault answered {outcome.status} to {where}"
+        return _refused(outcome.status, problem, sentence, _redirection(outcome))
     advice = _BY_CODE.get(problem.code) or _BY_STATUS.get(outcome.status, "")
     code = f" {problem.code}" if problem.code else ""
     return _refused(outcome.status, problem, f"the Vault refused {where} ({outcome.status}{code}): {said}", advice)
 
 
-def _redirected(reply: Reply) -> str:
+def _redirection(reply: Reply) -> str:
     target = reply.headers.get("location", "")
-    return f"it points to {target!r}; redirects are not followed with an API key, so set LEDGIX_VAULT_URL" if target else ""
+    return f"it points to {target!r}; an API key follows no redirects, so mend LEDGIX_VAULT_URL" if target else ""
 
 
 def _refused(status: int, problem: Problem, sentence: str, advice: str) -> VaultRefused:

@@ -32,7 +32,7 @@ class ReplayMemory:
             while self._by_expiry and self._by_expiry[0][0] < now:
                 self._seen.discard(heapq.heappop(self._by_expiry)[1])
             if jti in self._seen:
-                raise TokenReplayed(f"token {jti} was already accepted by this process; an approval is good for one call")
+                raise TokenReplayed(f"token {jti} was accepted before; an approval is good for one call")
             if len(self._seen) >= self._capacity:
                 raise ReplayMemoryFull(
                     f"{self._capacity} unexpired tokens are remembered and none may be forgotten; give the client a "

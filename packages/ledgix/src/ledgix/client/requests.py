@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import quote, urlencode
 
+from ledgix.client.errors import ArgumentsError
 from ledgix.client.flow import Request
 from ledgix.formats import json as exact
 
@@ -56,6 +57,8 @@ class RequestBuilder:
 
 def segment(text: str) -> str:
     """`text` as one segment of a path, whatever it holds."""
+    if not text:
+        raise ArgumentsError("an id that names something in the Vault must not be empty")
     quoted = quote(text, safe="")
     # "." and ".." would be resolved away by the HTTP client, and the request would go elsewhere.
     return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from ledgix.client.errors import SettingsError
@@ -24,6 +24,9 @@ class ReviewMode(StrEnum):
 
     BLOCK = "block"  # wait for the decision
     DETACH = "detach"  # raise ReviewPending at once, with a handle
+
+
+ModeName: TypeAlias = ReviewMode | Literal["block", "detach"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,70 @@
+"""Policies, reviews, settings and tool schemas: what people and deployments tell the Vault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ledgix.client.answers import (
+    PolicyRegistered,
+    ReviewPage,
+    ReviewSettings,
+    read_policy,
+    read_review_page,
+    read_review_settings,
+)
+from ledgix.client.exchange import Exchange
+from ledgix.client.flow import Flow
+from ledgix.client.requests import segment
+from ledgix.formats.json import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    exchange: Exchange
+
+    def register_policy(
+        self,
+        policy_id: str,
+        rules: Sequence[str],
+        *,
+        tools: Sequence[str],
+        description: str,
+        definition: str | None,
+        otherwise: str | None,
+    ) -> Flow[PolicyRegistered]:
+        """POST /register-policy; an existing id gets a new version."""
+        body: dict[str, object] = {
+            "policy_id": policy_id,
+            "description": description,
+            "rules": list(rules),
+            "tools": list(tools),
+        }
+        ours = {"definition": definition, "otherwise": otherwise}
+        body.update({name: value for name, value in ours.items() if value is not None})
+        return self.exchange.read(self.exchange.build.post("/register-policy", body), read_policy)
+
+    def review_page(self, status: str | None, limit: int, cursor: str | None) -> Flow[ReviewPage]:
+        get = self.exchange.build.get("/reviews", status=status, limit=limit, cursor=cursor)
+        return self.exchange.read(get, read_review_page)
+
+    def review_settings(self) -> Flow[ReviewSettings]:
+        return self.exchange.read(self.exchange.build.get("/review-settings"), read_review_settings)
+
+    def set_review_settings(self, settings: Mapping[str, object]) -> Flow[ReviewSettings]:
+        return self.exchange.read(self.exchange.build.put("/review-settings", settings), read_review_settings)
+
+    def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> Flow[JsonObject]:
+        """PUT /tool-schemas/{tool_name}: the JSON Schema that conditions about this tool are typed against."""
+        put = self.exchange.build.put(f"/tool-schemas/{segment(tool_name)}", schema)
+        return self.exchange.read(put, _as_it_is)
+
+    def tool_schemas(self) -> Flow[JsonObject]:
+        return self.exchange.read(self.exchange.build.get("/tool-schemas"), _as_it_is)
+
+    def tool_schema(self, tool_name: str) -> Flow[JsonObject]:
+        return self.exchange.read(self.exchange.build.get(f"/tool-schemas/{segment(tool_name)}"), _as_it_is)
+
+
+def _as_it_is(answer: JsonObject) -> JsonObject:
+    return answer
