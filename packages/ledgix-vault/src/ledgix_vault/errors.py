@@ -9,7 +9,6 @@ VaultError                          the Vault's own fault, nothing to retry
 │   ├── NotFound                    unknown, or another tenant's: never distinguishable
 │   ├── Conflict                    the world moved on: consumed, decided, superseded
 │   ├── Invalid                     the request itself is wrong, at a path that is named
-│   │   ├── IdempotencyKeyReused    the same `Idempotency-Key` with another body
 │   │   └── PolicyInvalid           a policy that doesn't compile, with one problem for each flaw
 │   └── TooLarge
 ├── Busy                            ask again after `retry_after` seconds
@@ -117,20 +116,6 @@ class Invalid(CallerError):
         super().__init__(detail, code=code, request_id=request_id)
         self.path = path
         self.problems = tuple(problems)
-
-
-class IdempotencyKeyReused(Invalid):
-    """The same `Idempotency-Key` came with another body."""
-
-    code = "idempotency_key_reused"
-
-    def __init__(
-        self,
-        detail: str = "This Idempotency-Key was used for another body. Take a new key for a new request.",
-        *,
-        request_id: str | None = None,
-    ) -> None:
-        super().__init__(detail, request_id=request_id)
 
 
 class PolicyInvalid(Invalid):

@@ -32,7 +32,6 @@ SAMPLES: dict[type[errors.VaultError], tuple[errors.VaultError, int, str]] = {
         (errors.NotFound(), 404, "not_found"),
         (errors.Conflict("burned", code="token_already_consumed"), 409, "token_already_consumed"),
         (errors.Invalid("not a number", "$.tool_args.amount"), 422, "invalid"),
-        (errors.IdempotencyKeyReused(), 422, "idempotency_key_reused"),
         (errors.PolicyInvalid("one flaw", problems=[{"message": "no", "line": 3}]), 422, "policy_invalid"),
         (errors.TooLarge("at most 262144 bytes"), 413, "too_large"),
         (errors.Busy(2), 429, "busy"),
@@ -138,6 +137,10 @@ def client() -> TestClient:
     def conflict() -> None:
         raise errors.Conflict("burned", code="token_already_consumed")
 
+    @app.get("/start-refused")
+    def start_refused() -> None:
+        raise errors.StartRefused("/var/lib/vault is gone", "make it")
+
     @app.get("/bug")
     def bug() -> None:
         raise RuntimeError("s3cr3t-word")
@@ -166,6 +169,15 @@ def test_whatever_an_app_raises_is_a_problem(
     assert response.headers["content-type"] == "application/problem+json"
     assert response.json()["code"] == code
     assert "s3cr3t-word" not in response.text
+
+
+def test_what_the_caller_is_not_told_is_in_the_log(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    response = client.get("/start-refused")
+    assert response.status_code == 500
+    assert "/var/lib/vault" not in response.text
+    assert "start_refused: /var/lib/vault is gone" in caplog.text
+    client.get("/conflict")
+    assert "token_already_consumed" not in caplog.text
 
 
 def test_another_method_is_told_which_one_is_right(client: TestClient) -> None:

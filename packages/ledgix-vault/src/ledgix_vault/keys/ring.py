@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import secrets
 import re
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -8,10 +8,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -25,6 +26,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:ledgix:error:"
 OWN_FAULT: Final = "The Vault failed; its log says why."
 
+_log = logging.getLogger(__name__)
+
 STATUS: Final[Mapping[type[errors.VaultError], HTTPStatus]] = {
     errors.VaultError: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.CallerError: HTTPStatus.BAD_REQUEST,
@@ -35,7 +38,6 @@ STATUS: Final[Mapping[type[errors.VaultError], HTTPStatus]] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.PolicyInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Busy: HTTPStatus.TOO_MANY_REQUESTS,
@@ -120,21 +122,21 @@ def problem_of_status(status: int, detail: str | None = None, headers: Mapping[s
     return Problem(status, code, detail or code.replace("_", " ").capitalize(), {}, headers or {})
 
 
-async def answer_vault_error(request: Request, error: Exception) -> Response:
-    """Exception handler for `VaultError`."""
-    assert isinstance(error, errors.VaultError)
-    return problem(error).response()
+async def answer_vault_error(request: Request, error: errors.VaultError) -> Response:
+    """Exception handler for `VaultError`; what the caller isn't told goes into the log."""
+    answer = problem(error)
+    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, errors.HighWaterConflict):
+        _log.error("%s: %s", error.code, error, exc_info=error)
+    return answer.response()
 
 
-async def answer_http_error(request: Request, error: Exception) -> Response:
+async def answer_http_error(request: Request, error: HTTPException) -> Response:
     """Exception handler for Starlette's `HTTPException`."""
-    assert isinstance(error, HTTPException)
     return problem_of_status(error.status_code, error.detail, error.headers).response()
 
 
-async def answer_validation_error(request: Request, error: Exception) -> Response:
+async def answer_validation_error(request: Request, error: RequestValidationError) -> Response:
     """Exception handler for FastAPI's `RequestValidationError`: the first flaw, and all of them as `problems`."""
-    assert isinstance(error, RequestValidationError)
     flaws: list[JsonObject] = [{"path": _path(flaw["loc"]), "message": str(flaw["msg"])} for flaw in error.errors()]
     first = flaws[0] if flaws else {"path": "$", "message": "The request isn't valid."}
     return problem(errors.Invalid(str(first["message"]), str(first["path"]), problems=flaws)).response()
@@ -145,7 +147,7 @@ async def answer_unexpected(request: Request, error: Exception) -> Response:
     return problem(errors.VaultError(OWN_FAULT)).response()
 
 
-HANDLERS: Final = {
+HANDLERS: Final[dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]] = {
     errors.VaultError: answer_vault_error,
     HTTPException: answer_http_error,
     RequestValidationError: answer_validation_error,
