@@ -18,7 +18,7 @@ from ledgix.client.answers import (
     Status,
 )
 from ledgix.client.asked import CHANGED_ARGS, CallDetails, ClearanceRequest
-from ledgix.client.ledger import ConsistencyProof, InclusionProof, LedgerEntry, LedgerVerification, ProofBundle
+from ledgix.client.ledger import LedgerEntry, LedgerVerification, ProofBundle
 from ledgix.client.replay import ReplayMemories, ReplayMemory
 from ledgix.client.settings import ClientSettings, ReviewMode
 from ledgix.client.sync import Ledgix, PendingReview
@@ -31,9 +31,7 @@ __all__ = [
     "Clearance",
     "ClearanceRequest",
     "ClientSettings",
-    "ConsistencyProof",
     "Consumed",
-    "InclusionProof",
     "LedgerEntry",
     "LedgerVerification",
     "Ledgix",

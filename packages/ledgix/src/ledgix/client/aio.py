@@ -25,9 +25,10 @@ from ledgix.client.clearances import CANCELLED, Patience
 from ledgix.client.core import Core
 from ledgix.client.errors import ReviewPending
 from ledgix.client.flow import Clock, Flow, Incoming, NoReply, Reply, Request, Sleep
-from ledgix.client.ledger import ConsistencyProof, InclusionProof, LedgerEntry, LedgerVerification, ProofBundle
+from ledgix.client.ledger import LedgerEntry, LedgerVerification, ProofBundle
 from ledgix.client.replay import PROCESS_WIDE, ReplayMemories
 from ledgix.client.settings import ClientSettings, ModeName
+from ledgix.formats.bundles import ConsistencyProof, InclusionProof
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.json import JsonObject
 from ledgix.formats.tokens import TokenClaims
@@ -206,7 +207,7 @@ class AsyncLedgix:
         *,
         event_uuid: str | None = None,
         verify: bool = True,
-        pinned_keys: Collection[str] | None = None,
+        pinned_keys: Collection[str] = (),
     ) -> ProofBundle:
         """The evidence for one event; with `verify` it is checked here, and VerificationError names a failing step."""
         return await self._run(self._core.ledger.bundle(request_id, event_uuid, verify=verify, pinned_keys=pinned_keys))

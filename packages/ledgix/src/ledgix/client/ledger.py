@@ -6,18 +6,21 @@ What the Vault says about itself (`LedgerVerification`) is a convenience. Eviden
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import TypeVar
 
-from ledgix.client.errors import ArgumentsError
+from ledgix.client.errors import AnswerInvalid, ArgumentsError
 from ledgix.client.exchange import Exchange
 from ledgix.client.flow import Flow
 from ledgix.client.reading import Members, parse
 from ledgix.errors import FormatError
-from ledgix.formats import members
+from ledgix.formats.bundles import Bundle, ConsistencyProof, InclusionProof
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.json import JsonObject
 from ledgix.verify import BundleReport, verify_bundle
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,34 +52,11 @@ class LedgerVerification:
 
 
 @dataclass(frozen=True, slots=True)
-class InclusionProof:
-    """That an event stands at `leaf_index` in the tree of the checkpoint."""
-
-    event_uuid: str
-    request_id: str
-    event_hash: str
-    leaf_hash: str
-    leaf_index: int
-    tree_size: int
-    path: tuple[bytes, ...]
-    checkpoint: Checkpoint
-
-
-@dataclass(frozen=True, slots=True)
-class ConsistencyProof:
-    """That one checkpoint's tree is a prefix of the other's."""
-
-    from_checkpoint: Checkpoint
-    to_checkpoint: Checkpoint
-    path: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ProofBundle:
     """`raw` is the file to keep: `ledgix verify` reads it offline. `report` is there when it was verified here."""
 
     raw: bytes = field(repr=False)
-    answer: JsonObject = field(repr=False)
+    bundle: Bundle = field(repr=False)
     report: BundleReport | None
 
 
@@ -120,34 +100,21 @@ def read_verification(answer: JsonObject) -> LedgerVerification:
     )
 
 
-def read_inclusion(answer: JsonObject) -> InclusionProof:
-    said = Members(answer, "inclusion proof")
-    return InclusionProof(
-        event_uuid=said.text("event_uuid"),
-        request_id=said.text("request_id"),
-        event_hash=said.text("event_hash"),
-        leaf_hash=said.text("leaf_hash"),
-        leaf_index=said.integer("leaf_index"),
-        tree_size=said.integer("tree_size"),
-        path=_path(said),
-        checkpoint=said.parsed("checkpoint", Checkpoint.from_json),
-    )
+def _format(what: str, parse_with: Callable[[JsonObject], T]) -> Callable[[JsonObject], T]:
+    """A reader for an answer that is, as a whole, one of `ledgix.formats`."""
+
+    def read(answer: JsonObject) -> T:
+        try:
+            return parse_with(answer)
+        except FormatError as error:
+            raise AnswerInvalid(f"the Vault's answer ({what}) breaks the contract: {error}") from error
+
+    return read
 
 
-def read_consistency(answer: JsonObject) -> ConsistencyProof:
-    said = Members(answer, "consistency proof")
-    return ConsistencyProof(
-        said.parsed("from_checkpoint", Checkpoint.from_json),
-        said.parsed("to_checkpoint", Checkpoint.from_json),
-        _path(said),
-    )
-
-
-def _path(said: Members) -> tuple[bytes, ...]:
-    try:
-        return tuple(bytes.fromhex(node) for node in members.hash_path(said.value, "path"))
-    except FormatError as error:
-        raise said.invalid("path", f"holds what is no hash: {error}") from error
+read_inclusion = _format("inclusion proof", InclusionProof.from_json)
+read_consistency = _format("consistency proof", ConsistencyProof.from_json)
+read_bundle = _format("proof bundle", Bundle.from_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +140,17 @@ class LedgerView:
         return self.exchange.read(self.exchange.build.get("/ledger/proof/consistency", **query), read_consistency)
 
     def bundle(
-        self, request_id: str | None, event_uuid: str | None, *, verify: bool, pinned_keys: Collection[str] | None
+        self, request_id: str | None, event_uuid: str | None, *, verify: bool, pinned_keys: Collection[str]
     ) -> Flow[ProofBundle]:
         """With `verify`, raises VerificationError naming the step unless the evidence holds, and is what was asked."""
         get = self.exchange.build.get("/ledger/proof/bundle", **_selected(request_id, event_uuid))
         reply = yield from self.exchange.send(get)
-        answer = parse(reply.body)
-        event = Members(Members(answer, "proof bundle").object("event"), "proof bundle's event")
+        bundle = read_bundle(parse(reply.body))
         for name, asked in _selected(request_id, event_uuid).items():
-            if event.text(name) != asked:
-                raise event.invalid(name, "is not the one that was asked for")
-        pins = None if pinned_keys is None else frozenset(pinned_keys)
-        report = verify_bundle(answer, pinned_keys=pins) if verify else None
-        return ProofBundle(reply.body, answer, report)
+            if bundle.event.get(name) != asked:
+                raise AnswerInvalid(f"the Vault's proof bundle is about another event than the one asked for ({name})")
+        report = verify_bundle(reply.body, pinned_keys=pinned_keys) if verify else None
+        return ProofBundle(reply.body, bundle, report)
 
 
 def _selected(request_id: str | None, event_uuid: str | None) -> dict[str, str]:

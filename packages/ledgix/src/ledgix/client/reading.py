@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import TypeVar
 
 from ledgix.client.errors import AnswerInvalid
-from ledgix.errors import FormatError, JsonError
+from ledgix.errors import JsonError
 from ledgix.formats import json as exact
 from ledgix.formats.json import JsonObject, kind_of
 
@@ -63,24 +62,11 @@ class Members:
                 raise self.invalid(name, f"must hold objects, not {kind_of(item)}")
         return items
 
-    def texts(self, name: str) -> tuple[str, ...]:
-        items = self._typed(name, list, "a list")
-        if not all(isinstance(item, str) for item in items):
-            raise self.invalid(name, "must hold strings")
-        return tuple(items)
-
     def one_of(self, name: str, members: type[E]) -> E:
         text = self.text(name)
         if text not in tuple(members):
             raise self.invalid(name, f"is {text!r}, which the contract does not know")
         return members(text)
-
-    def parsed(self, name: str, parse_with: Callable[[JsonObject], T]) -> T:
-        """What another format makes of the object `name`."""
-        try:
-            return parse_with(self.object(name))
-        except FormatError as error:
-            raise self.invalid(name, f"does not hold: {error}") from error
 
     def invalid(self, name: str, complaint: str) -> AnswerInvalid:
         return AnswerInvalid(f"the Vault's answer ({self.what}) breaks the contract: {name} {complaint}")

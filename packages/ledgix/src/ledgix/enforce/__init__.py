@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ledgix.enforce.cleared import cleared
+from ledgix.enforce.block import cleared
+from ledgix.enforce.decorator import guard, resume
 from ledgix.enforce.defaults import configure, default_async_client, default_client
-from ledgix.enforce.guard import guard, resume
 from ledgix.enforce.hand import current_clearance, current_token
 
 __all__ = [

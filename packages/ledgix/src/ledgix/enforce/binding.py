@@ -75,7 +75,7 @@ class GuardedSignature:
         shared = sorted(taken & set(extra))
         if shared:
             raise ArgumentsError(
-                f"**{catch_all} holds {', '.join(shared)}, which is also a parameter: the Vault could not tell them apart"
+                f"**{catch_all} holds {', '.join(shared)}, also a parameter's name: the Vault could not tell them apart"
             )
 
 
