@@ -18,6 +18,7 @@ from ledgix.formats.json import JsonObject
 from ledgix.formats.keys import PublicKey, b64url, unb64url
 
 ALGORITHM = "Ed25519"
+BUNDLE_DEPTH = STORED_DEPTH + 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class Bundle:
     @classmethod
     def parse(cls, raw: bytes) -> Self:
         """The bundle of a JSON text; raises FormatError."""
-        return cls.from_json(json.parse_object(raw, max_depth=STORED_DEPTH + 4))
+        return cls.from_json(json.parse_object(raw, max_depth=BUNDLE_DEPTH))
 
 
 def bundle(

@@ -32,7 +32,7 @@ class TileReader(Protocol):
 
 
 class ProofReader:
-    """Makes proofs from tiles and keeps the last `cache_tiles` of them expanded (16 KB each). For one thread."""
+    """Makes proofs from tiles and keeps the last `cache_tiles` of them expanded (about 40 KB each). For one thread."""
 
     def __init__(self, reader: TileReader, cache_tiles: int = 256) -> None:
         self._reader = reader
