@@ -1,0 +1,188 @@
+"""Verdicts in words and as records: the reason that a lawyer can read, the trace, the clauses that are cited.
+
+All of it is derived from a finished evaluation, on demand; nothing here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from ledgix.formats.json import JsonObject
+from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown, spell
+from ledgix_vault.policy.conditions import Condition
+from ledgix_vault.policy.model import Effect
+from ledgix_vault.policy.verdicts import Ground, RuleResult, Verdict
+
+MOST_CITED = 20
+MOST_NAMED = 3
+LONGEST_QUOTE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionTrace:
+    """One condition: `result` is "true", "false" or "unknown", `values` what it looked at, `why` why it's unknown."""
+
+    text: str
+    result: str
+    values: tuple[tuple[str, str], ...]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTrace:
+    """One rule that applied to the call."""
+
+    policy_id: str
+    rule_id: str
+    effect: Effect
+    result: str
+    conditions: tuple[ConditionTrace, ...]
+
+    def to_json(self) -> JsonObject:
+        """Strings only, so that no number changes on its way into a store."""
+        return {
+            "policy_id": self.policy_id,
+            "rule_id": self.rule_id,
+            "effect": self.effect.value,
+            "result": self.result,
+            "conditions": [_condition_json(condition) for condition in self.conditions],
+        }
+
+
+def trace(verdicts: Iterable[Verdict], inputs: Inputs) -> tuple[RuleTrace, ...]:
+    """Every rule that applied, in order of policy and rule."""
+    return tuple(
+        RuleTrace(
+            verdict.policy.document.policy_id,
+            found.rule.id,
+            found.rule.effect,
+            _result(found.outcome),
+            tuple(
+                _condition_trace(condition, result, inputs)
+                for condition, result in zip(found.rule.when, found.results, strict=True)
+            ),
+        )
+        for verdict in verdicts
+        for found in verdict.rules
+    )
+
+
+def citations(verdicts: Sequence[Verdict]) -> list[JsonObject]:
+    """The clauses on which `verdicts` rest. Contract section 2; no member is null, `page` is left out without one."""
+    cited: list[JsonObject] = []
+    for verdict in verdicts:
+        cited.extend(_citation(verdict, found.rule.id, found.rule.quote) for found in verdict.grounds())
+        if verdict.ground is Ground.UNCOMPILED:
+            cited.extend(_citation(verdict, "", sentence) for sentence in verdict.policy.document.uncompiled)
+    return cited[:MOST_CITED]
+
+
+def reason(effect: Effect, verdicts: Sequence[Verdict], inputs: Inputs, objections: Sequence[str]) -> str:
+    """Why, in plain words. `verdicts` are those that decided, the reported one first; none: the tenant's default."""
+    sentences = [_sentence(verdict, inputs) for verdict in verdicts[:MOST_NAMED] if verdict.effect is effect]
+    if len(verdicts) > MOST_NAMED:
+        sentences.append(f"{len(verdicts) - MOST_NAMED} more policies say the same.")
+    if not verdicts:
+        sentences = [_uncovered(effect, inputs.tool)]
+    if objections and effect is Effect.REVIEW:
+        sentences.append(f"A person must decide: {'; '.join(objections)}.")
+    return " ".join(sentences)
+
+
+def _uncovered(default: Effect, tool: str) -> str:
+    match default:
+        case Effect.APPROVE:
+            return f"Approved: no active policy covers the tool {spell(tool)}, and such calls are approved by setting."
+        case Effect.REVIEW:
+            return f"A person must decide: no active policy covers the tool {spell(tool)}."
+        case Effect.DENY:
+            return f"Denied: no active policy covers the tool {spell(tool)}, and such calls are denied by setting."
+        case _:
+            assert_never(default)
+
+
+def _sentence(verdict: Verdict, inputs: Inputs) -> str:
+    name = f"policy '{verdict.policy.document.policy_id}'"
+    match verdict.ground, verdict.effect:
+        case Ground.RULE, Effect.APPROVE:
+            return f"Approved by {name}, {_rules(verdict, inputs)}."
+        case Ground.RULE, Effect.DENY:
+            return f"Denied by {name}, {_rules(verdict, inputs)}."
+        case Ground.RULE, Effect.REVIEW:
+            return f"A person must decide, by {name}, {_rules(verdict, inputs)}."
+        case Ground.UNKNOWN, _:
+            return f"A person must decide: {name} could not be checked, {_rules(verdict, inputs)}."
+        case Ground.UNCOMPILED, _:
+            return f"A person must decide: {name} has text that is no executable rule: {_uncompiled(verdict)}."
+        case Ground.OTHERWISE, Effect.APPROVE:
+            return f"Approved by {name}: it covers this call, and none of its rules speaks against it."
+        case Ground.OTHERWISE, Effect.DENY:
+            return f"Denied by {name}: none of its rules approves this call."
+        case _:
+            return f"A person must decide: no rule of {name} approves this call."
+
+
+def _rules(verdict: Verdict, inputs: Inputs) -> str:
+    grounds = verdict.grounds()
+    named = "; ".join(_rule(found, inputs) for found in grounds[:MOST_NAMED])
+    return named if len(grounds) <= MOST_NAMED else f"{named}; and {len(grounds) - MOST_NAMED} more rules"
+
+
+def _rule(found: RuleResult, inputs: Inputs) -> str:
+    if isinstance(found.outcome, Unknown):
+        because = found.outcome.why
+    else:
+        because = ", ".join(dict.fromkeys(text for condition in found.rule.when for text in _facts(condition, inputs)))
+    quote = f"rule '{found.rule.id}' (“{_shortened(found.rule.quote)}”)"
+    return f"{quote}: {because}" if because else quote
+
+
+def _facts(condition: Condition, inputs: Inputs) -> Iterable[str]:
+    for reading in condition.reads[:MOST_NAMED]:
+        value = reading.read(inputs)
+        yield value.why if isinstance(value, Unknown) else f"{reading.label} is {spell(value)}"
+    if condition.limit:
+        yield condition.limit
+
+
+def _uncompiled(verdict: Verdict) -> str:
+    sentences = verdict.policy.document.uncompiled
+    shown = "; ".join(f"“{_shortened(sentence)}”" for sentence in sentences[:MOST_NAMED])
+    return shown if len(sentences) <= MOST_NAMED else f"{shown}; and {len(sentences) - MOST_NAMED} more"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
+
+
+def _citation(verdict: Verdict, rule_id: str, quote: str) -> JsonObject:
+    return {
+        "policy_id": verdict.policy.document.policy_id,
+        "policy_version_id": verdict.policy.version_id,
+        "document": "",
+        "section": "",
+        "quote": quote,
+        "rule_id": rule_id,
+    }
+
+
+def _condition_trace(condition: Condition, result: Outcome, inputs: Inputs) -> ConditionTrace:
+    values = tuple([(reading.label, _seen(reading.read(inputs))) for reading in condition.reads])
+    return ConditionTrace(condition.text, _result(result), values, result.why if isinstance(result, Unknown) else "")
+
+
+def _condition_json(condition: ConditionTrace) -> JsonObject:
+    shown: JsonObject = {"text": condition.text, "result": condition.result, "values": dict(condition.values)}
+    if condition.why:
+        shown["why"] = condition.why
+    return shown
+
+
+def _result(outcome: Outcome) -> str:
+    return "unknown" if isinstance(outcome, Unknown) else "true" if outcome else "false"
+
+
+def _seen(value: object) -> str:
+    return "missing" if isinstance(value, Unknown) else spell(value)
