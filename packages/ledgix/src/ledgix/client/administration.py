@@ -31,7 +31,6 @@ class Administration:
         tools: Sequence[str],
         description: str,
         definition: str | None,
-        otherwise: str | None,
     ) -> Flow[PolicyRegistered]:
         """POST /register-policy; an existing id gets a new version."""
         body: dict[str, object] = {
@@ -40,8 +39,8 @@ class Administration:
             "rules": list(rules),
             "tools": list(tools),
         }
-        ours = {"definition": definition, "otherwise": otherwise}
-        body.update({name: value for name, value in ours.items() if value is not None})
+        if definition is not None:
+            body["definition"] = definition
         return self.exchange.read(self.exchange.build.post("/register-policy", body), read_policy)
 
     def review_page(self, status: str | None, limit: int, cursor: str | None) -> Flow[ReviewPage]:

@@ -125,12 +125,11 @@ class AsyncLedgix:
         tools: Sequence[str] = (),
         description: str = "",
         definition: str | None = None,
-        otherwise: str | None = None,
     ) -> PolicyRegistered:
         """Plain sentences, or a `definition` in the rule language (YAML or JSON text). Read `message` afterwards."""
         return await self._run(
             self._core.administration.register_policy(
-                policy_id, rules, tools=tools, description=description, definition=definition, otherwise=otherwise
+                policy_id, rules, tools=tools, description=description, definition=definition
             )
         )
 

@@ -125,10 +125,11 @@ def _refuse_contradiction(clearance: Clearance, said: Members) -> None:
     wanted = "approved_pending_review" if clearance.is_open else clearance.status.value
     if said.text("decision_status") != wanted:
         raise said.invalid("decision_status", f"contradicts status {clearance.status.value!r}")
-    if (clearance.outcome is Outcome.PENDING) != clearance.is_open:
+    # `processing` may go with any outcome: what was decided is then not yet handed out.
+    allowed = {Status.APPROVED: (Outcome.APPROVED,), Status.PENDING_REVIEW: (Outcome.PENDING,)}
+    decided = tuple(outcome for outcome in Outcome if outcome is not Outcome.PENDING)
+    if clearance.status is not Status.PROCESSING and clearance.outcome not in allowed.get(clearance.status, decided):
         raise said.invalid("outcome", f"contradicts status {clearance.status.value!r}")
-    if clearance.status is Status.APPROVED and clearance.outcome is not Outcome.APPROVED:
-        raise said.invalid("outcome", "contradicts status 'approved'")
     if clearance.token is not None and (clearance.status is not Status.APPROVED or not clearance.token):
         raise said.invalid("token", "stands where none may be")
     if not clearance.request_id:

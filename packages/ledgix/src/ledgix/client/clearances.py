@@ -24,7 +24,6 @@ from ledgix.client.asked import ClearanceRequest
 from ledgix.client.errors import (
     AnswerInvalid,
     ArgumentsError,
-    ClearanceDenied,
     ReviewTimedOut,
     VaultBusy,
     VaultError,
@@ -34,7 +33,7 @@ from ledgix.client.errors import (
 )
 from ledgix.client.exchange import Exchange
 from ledgix.client.flow import Flow, Sleep
-from ledgix.client.problems import MINT_DENIALS, consume_error
+from ledgix.client.problems import consume_error, mint_error
 from ledgix.client.requests import segment
 from ledgix.client.retry import ONCE, RetryPolicy
 from ledgix.client.settings import ClientSettings, ModeName, ReviewMode
@@ -102,8 +101,8 @@ class Clearances:
         try:
             minted = yield from self.exchange.read(post, lambda answer: read_minted(answer, original))
         except VaultRefused as refused:
-            if refused.status == 403 and refused.code in MINT_DENIALS:
-                raise ClearanceDenied(refused.detail, refused.code, refused.request_id) from refused
+            if (verdict := mint_error(refused)) is not None:
+                raise verdict from refused
             raise
         return (yield from self._admit(minted))
 
@@ -117,7 +116,9 @@ class Clearances:
         try:
             return (yield from self.exchange.read(self.exchange.build.post("/consume-token", body), read_consumed))
         except VaultRefused as refused:
-            raise consume_error(refused) from refused
+            if (verdict := consume_error(refused)) is not None:
+                raise verdict from refused
+            raise
 
     def _look(
         self, request_id: str, request: ClearanceRequest | None, policy: RetryPolicy | None = None

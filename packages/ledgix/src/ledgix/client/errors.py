@@ -141,13 +141,22 @@ class VaultRefused(VaultError):
     """The Vault refused the request. `code` is stable and for programs, `title` and `detail` are for people."""
 
     def __init__(
-        self, message: str, *, status: int, code: str = "", title: str = "", detail: str = "", request_id: str = ""
+        self,
+        message: str,
+        *,
+        status: int,
+        code: str = "",
+        title: str = "",
+        detail: str = "",
+        path: str = "",
+        request_id: str = "",
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.title = title
         self.detail = detail
+        self.path = path
         self.request_id = request_id
 
 

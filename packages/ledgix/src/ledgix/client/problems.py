@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ledgix.client.errors import TokenReplayed, VaultBusy, VaultFailed, VaultRefused, VaultUnreachable
+from ledgix.client.errors import ClearanceDenied, TokenReplayed, VaultBusy, VaultFailed, VaultRefused, VaultUnreachable
 from ledgix.client.flow import NoReply, Reply, Request
 from ledgix.client.retry import retry_after
 from ledgix.errors import FormatError, LedgixError, TokenError
@@ -29,21 +29,6 @@ _BY_STATUS = {
     422: "mend the member that the message names; nothing was decided",
 }
 
-MINT_DENIALS = frozenset(
-    {
-        "policy_denied",
-        "no_matching_policy",
-        "review_required",
-        "spend_cap_exceeded",
-        "rate_limit_exceeded",
-        "processing_no_register_match",
-        "destination_not_allowed",
-        "suspended",
-        "delegation_invalid",
-    }
-)
-"""The codes by which a 403 to /mint-token is a verdict on the call, not on the caller's key."""
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -52,6 +37,7 @@ class Problem:
     title: str = ""
     detail: str = ""
     code: str = ""
+    path: str = ""
     request_id: str = ""
 
 
@@ -65,7 +51,7 @@ def read_problem(body: bytes) -> Problem:
         member: Any = value.get(name)
         return member[:_SHOWN] if isinstance(member, str) else ""
 
-    return Problem(text("title"), text("detail"), text("code"), text("request_id"))
+    return Problem(text("title"), text("detail"), text("code"), text("path"), text("request_id"))
 
 
 def error_of(request: Request, outcome: Reply | NoReply) -> LedgixError:
@@ -77,6 +63,8 @@ def error_of(request: Request, outcome: Reply | NoReply) -> LedgixError:
         )
     problem = read_problem(outcome.body)
     said = problem.detail or problem.title or "no explanation"
+    if problem.path not in ("", "$") and problem.path not in said:
+        said = f"{problem.path} {said}"
     if outcome.status in (429, 503):
         return VaultBusy(f"the Vault is busy ({outcome.status} to {where}): {said}", retry_after(outcome))
     if outcome.status >= 500:
@@ -101,16 +89,24 @@ def _refused(status: int, problem: Problem, sentence: str, advice: str) -> Vault
         code=problem.code,
         title=problem.title,
         detail=problem.detail,
+        path=problem.path,
         request_id=problem.request_id,
     )
 
 
-def consume_error(error: VaultRefused) -> LedgixError:
-    """POST /consume-token: what a refusal says about the token rather than about the caller (contract section 2)."""
+def consume_error(error: VaultRefused) -> LedgixError | None:
+    """POST /consume-token: the refusal of a token, if it is one, rather than of the caller (contract section 2)."""
     match error.code:
         case "token_already_consumed":
             return TokenReplayed(error.detail or "the Vault has already burned this token")
         case "token_invalid" | "token_expired":
             return TokenError(error.code, error.detail or error.title)
         case _:
-            return error
+            return None
+
+
+def mint_error(error: VaultRefused) -> LedgixError | None:
+    """POST /mint-token: the verdict on the call, if it is one: a 403 about a request of its own, not about the caller."""
+    if error.status == 403 and error.request_id:
+        return ClearanceDenied(error.detail, error.code, error.request_id)
+    return None
