@@ -1,0 +1,169 @@
+"""The only wiring: Settings → Vault."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from ledgix_vault.errors import StartRefused
+from ledgix_vault.files import make_private_directory
+from ledgix_vault.keys.ring import KeyRing
+from ledgix_vault.keys.unlock import Unlock
+from ledgix_vault.operations.create_tenant import CreatedTenant, Owner, create_tenant
+from ledgix_vault.operations.resume_logs import resume_logs
+from ledgix_vault.settings import Settings
+from ledgix_vault.store import schema
+from ledgix_vault.store.engine import Database, open_postgresql, open_sqlite
+from ledgix_vault.store.high_water import HighWater
+from ledgix_vault.store.lock import DirectoryLock
+from ledgix_vault.store.migrate import arrive_at_schema, check_schema
+from ledgix_vault.store.signing_keys import Purpose, SigningKey, load_signing_keys, signing_key_row
+from ledgix_vault.store.store import Store
+from ledgix_vault.vault import Vault, system_clock
+
+DATABASE_FILE = "vault.db"
+KEY_DIRECTORY = "keys"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVault:
+    """A Vault that holds its data directory, and the cells outside of its database."""
+
+    vault: Vault
+    high_water: HighWater
+
+
+@contextlib.contextmanager
+def open_vault(
+    settings: Settings,
+    *,
+    clock: Callable[[], int] = system_clock,
+    commit: Callable[[Connection], None] = Connection.commit,
+) -> Iterator[OpenVault]:
+    """Opens an initialised data directory for exclusive use; raises `StartRefused` with the remedy when it can't.
+
+    On leaving, every accepted unit of work has been answered and everything is closed.
+    """
+    with contextlib.ExitStack() as stack:
+        _check_directory(settings)
+        stack.enter_context(DirectoryLock.acquire(settings.data_dir))
+        database = open_database(settings)
+        stack.callback(database.close)
+        check_schema(database, settings)
+        with database.reader.connect() as connection:
+            signing_keys = load_signing_keys(connection)
+        ring = KeyRing.open(
+            _key_directory(settings), _unlock(settings), [key.public.kid for key in _active(signing_keys)]
+        )
+        store = Store(
+            database,
+            clock=clock,
+            ledger_key=ring.private,
+            capacity=settings.queue_capacity,
+            group_limit=settings.group_limit,
+            commit=commit,
+        )
+        store.start()
+        stack.callback(store.close)
+        high_water = HighWater.open(settings.high_water)
+        stack.callback(high_water.close)
+        resume_logs(store, high_water)
+        yield OpenVault(Vault(settings, store, ring, _token_key(signing_keys), clock=clock), high_water)
+
+
+def initialise(settings: Settings, tenant_name: str, owner: Owner) -> CreatedTenant:
+    """Creates the data directory with its keys, database, first tenant, owner and full-access key.
+
+    Refuses a directory that is in use. If anything goes wrong, what was made is taken away again.
+    """
+    directory = settings.data_dir
+    existed = directory.exists()
+    if existed and (not directory.is_dir() or any(directory.iterdir())):
+        raise StartRefused(f"{directory} is not empty.", "Give a new or an empty directory; nothing was changed.")
+    try:
+        return _initialise(settings, tenant_name, owner)
+    except BaseException:
+        _take_away(directory, keep=existed)
+        raise
+
+
+def _initialise(settings: Settings, tenant_name: str, owner: Owner) -> CreatedTenant:
+    directory = settings.data_dir
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key_directory = _key_directory(settings)
+    make_private_directory(key_directory)
+    ring = KeyRing.create(key_directory, _new_unlock(settings))
+    HighWater.create(settings.high_water).close()
+    database = open_database(settings)
+    try:
+        arrive_at_schema(database)
+        token_key = ring.generate()
+        with database.writer.begin() as connection:
+            row = signing_key_row(token_key, tenant_id=None, active_from=system_clock())
+            connection.exec_driver_sql(database.insert_sql(schema.signing_key), [row])
+    finally:
+        database.close()
+    with open_vault(settings) as opened:
+        return create_tenant(opened.vault, tenant_name, owner)
+
+
+def open_database(settings: Settings) -> Database:
+    """The database that the settings name."""
+    if settings.database_url is not None:
+        return open_postgresql(settings.database_url)
+    return open_sqlite(settings.data_dir / DATABASE_FILE)
+
+
+def _check_directory(settings: Settings) -> None:
+    directory = settings.data_dir
+    if not directory.is_dir():
+        raise StartRefused(f"There is no directory {directory}.", f"Run: ledgix-vault init --data {directory}")
+    if not _key_directory(settings).is_dir():
+        raise StartRefused(
+            f"{directory} is not a data directory of Ledgix: it has no {KEY_DIRECTORY}/.",
+            f"Run `ledgix-vault init --data {directory}` for a new Vault, or put the directory back from a backup.",
+        )
+    if settings.database_url is None and not (directory / DATABASE_FILE).is_file():
+        raise StartRefused(
+            f"The database file {directory / DATABASE_FILE} is missing.",
+            "Put it back from a backup (see `ledgix-vault backup`), or give the --database-url that this Vault uses.",
+        )
+
+
+def _key_directory(settings: Settings) -> Path:
+    return settings.data_dir / KEY_DIRECTORY
+
+
+def _unlock(settings: Settings) -> Unlock:
+    if settings.key_passphrase is not None:
+        return Unlock.from_passphrase(settings.key_passphrase.get_secret_value())
+    return Unlock.from_file(settings.key_file)
+
+
+def _new_unlock(settings: Settings) -> Unlock:
+    if settings.key_passphrase is not None:
+        return Unlock.from_passphrase(settings.key_passphrase.get_secret_value())
+    return Unlock.create_file(settings.key_file)
+
+
+def _active(signing_keys: list[SigningKey]) -> list[SigningKey]:
+    return [key for key in signing_keys if key.retired_at is None]
+
+
+def _token_key(signing_keys: list[SigningKey]) -> str:
+    active = [key for key in _active(signing_keys) if key.purpose is Purpose.TOKEN]
+    if not active:
+        raise StartRefused("The database names no token key.", "It is damaged: put it back from a backup.")
+    return active[-1].public.kid
+
+
+def _take_away(directory: Path, *, keep: bool) -> None:
+    for made in directory.iterdir() if directory.is_dir() else ():
+        shutil.rmtree(made) if made.is_dir() else made.unlink()
+    if not keep:
+        shutil.rmtree(directory, ignore_errors=True)

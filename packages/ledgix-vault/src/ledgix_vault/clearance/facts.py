@@ -1,0 +1,52 @@
+"""What a clearance puts into the ledger."""
+
+from __future__ import annotations
+
+from ledgix.formats.events import Event, EventKind, build_intent
+from ledgix_vault.clearance.clearance import Clearance
+from ledgix_vault.clearance.decision import Decider
+
+NAMED_BY_POLICY = frozenset(
+    {
+        EventKind.CLEARANCE_DECIDED,
+        EventKind.REVIEW_DECIDED,
+        EventKind.REVIEW_EXPIRED,
+        EventKind.REVIEW_CANCELLED_BY_AGENT,
+    }
+)
+"""Kinds whose `action_category` a policy may name; for all others it is the kind."""
+
+
+def clearance_event(
+    clearance: Clearance,
+    kind: EventKind,
+    *,
+    event_uuid: str,
+    salt: str,
+    accepted_at: str,
+    decider: Decider | None = None,
+) -> Event:
+    """The event that says `kind` of this clearance, as it now stands."""
+    decision = clearance.decision
+    actor = decider or decision.decider
+    intent = build_intent(
+        salt=salt,
+        tenant=clearance.tenant_id,
+        kind=kind,
+        request_id=clearance.request_id,
+        original_request_id=clearance.original_request_id,
+        request=clearance.request.to_json(),
+        decision=decision.for_ledger(),
+        action_category=decision.action_category if kind in NAMED_BY_POLICY else str(kind),
+        action_metadata={},
+        decider_type=str(actor.type),
+        decider_id=actor.id,
+    )
+    return Event(
+        event_uuid=event_uuid,
+        accepted_at=accepted_at,
+        reason=decision.reason,
+        citations=list(decision.citations),
+        evidence_chunks=[],
+        intent=intent,
+    )

@@ -1,0 +1,55 @@
+"""Changing what a tenant sets about confidence and reviews."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import update
+
+from ledgix.formats import jcs
+from ledgix.formats.events import EventKind
+from ledgix.formats.json import JsonObject
+from ledgix_vault.clearance.decision import Decider, DeciderType
+from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.store import schema
+from ledgix_vault.store.snapshots import bump_snapshot
+from ledgix_vault.store.unit import Unit
+from ledgix_vault.store.writer import Outcome as Stored
+from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.vault import Vault
+
+
+async def change_review_settings(vault: Vault, caller: ApiKey, changes: JsonObject) -> ReviewSettings:
+    """Applies the members that are given and keeps the others; raises `Invalid` naming a wrong one.
+
+    Durable on return, and in force for every decision from now on. Setting what is set already changes nothing and
+    leaves no event.
+    """
+    caller.require(Scope.SETTINGS)
+    settings: ReviewSettings = await vault.store.run(partial(_change, caller, changes))
+    return settings
+
+
+def _change(caller: ApiKey, changes: JsonObject, unit: Unit) -> Stored[ReviewSettings]:
+    before = unit.tenant(caller.tenant_id).settings
+    after = before.changed(changes)
+    if after == before:
+        return Stored(before)
+    table = schema.tenant
+    unit.write(
+        update(table)
+        .where(table.c.tenant_id == caller.tenant_id)
+        .values(settings=jcs.canonicalize(after.to_json()).decode())
+    )
+    bump_snapshot(unit, caller.tenant_id)
+    record_administration(
+        unit,
+        caller.tenant_id,
+        EventKind.SETTINGS_CHANGED,
+        reason="The review settings were changed.",
+        decider=Decider(DeciderType.KEY, caller.key_id),
+        metadata={"before": before.to_json(), "after": after.to_json()},
+    )
+    return Stored(after)

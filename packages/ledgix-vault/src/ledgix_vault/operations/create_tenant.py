@@ -1,0 +1,81 @@
+"""Creating a tenant: its ledger key, its empty log, its first full-access key and, if given, its first owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import select
+
+from ledgix.formats import jcs
+from ledgix.formats.events import EventKind
+from ledgix.formats.keys import PublicKey
+from ledgix_vault.clearance.decision import SYSTEM
+from ledgix_vault.errors import Conflict
+from ledgix_vault.ids import new_id
+from ledgix_vault.operations.manage_api_keys import add_key, check_name
+from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.store import schema
+from ledgix_vault.store.signing_keys import signing_key_row
+from ledgix_vault.store.unit import Unit
+from ledgix_vault.store.writer import Outcome as Stored
+from ledgix_vault.tenancy.api_keys import new_secret
+from ledgix_vault.tenancy.scopes import PRESETS, Preset
+from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.vault import Vault
+
+FIRST_KEY_NAME = "first key (full access)"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The first person of a tenant; the password only as its argon2 hash."""
+
+    email: str
+    password_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedTenant:
+    """A new tenant. `api_key` is shown once."""
+
+    tenant_id: str
+    name: str
+    api_key: str
+
+
+def create_tenant(vault: Vault, name: str, owner: Owner | None = None) -> CreatedTenant:
+    """Creates everything in one transaction; raises `Conflict` when the name is taken.
+
+    The ledger key's file is durable before any row names it: a crash in between leaves an unused file.
+    """
+    check_name(name)
+    secret = new_secret()
+    ledger_key = vault.keys.generate()
+    tenant_id: str = vault.store.run_and_wait(partial(_create, name, owner, ledger_key, secret))
+    return CreatedTenant(tenant_id, name, secret)
+
+
+def _create(name: str, owner: Owner | None, ledger_key: PublicKey, secret: str, unit: Unit) -> Stored[str]:
+    table = schema.tenant
+    if unit.read(select(table.c.tenant_id).where(table.c.name == name)).first() is not None:
+        raise Conflict(f"There is a tenant named {name!r} already.", code="tenant_exists")
+    tenant_id = new_id()
+    settings = jcs.canonicalize(ReviewSettings().to_json()).decode()
+    unit.insert(table, (tenant_id, name, unit.now, settings, 1))
+    unit.insert(schema.signing_key, signing_key_row(ledger_key, tenant_id=tenant_id, active_from=unit.now))
+    unit.open_log(tenant_id, ledger_key.kid)
+    if owner is not None:
+        person_id = new_id()
+        unit.insert(schema.person, (person_id, owner.email, owner.password_hash, unit.now))
+        unit.insert(schema.membership, (tenant_id, person_id, "owner"))
+    record_administration(
+        unit,
+        tenant_id,
+        EventKind.TENANT_CREATED,
+        reason=f"The tenant {name} was created.",
+        decider=SYSTEM,
+        metadata={"name": name, "ledger_key_id": ledger_key.kid},
+    )
+    add_key(tenant_id, FIRST_KEY_NAME, PRESETS[Preset.FULL], (), secret, SYSTEM, unit)
+    return Stored(tenant_id)

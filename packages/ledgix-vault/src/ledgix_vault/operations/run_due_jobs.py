@@ -1,0 +1,42 @@
+"""Doing what is due: jobs are claimed under a lease and done at least once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import assert_never
+
+from ledgix_vault.operations.steps.current import expire_if_due
+from ledgix_vault.store.clearances import find_clearance
+from ledgix_vault.store.idempotency import forget_before
+from ledgix_vault.store.jobs import Job, JobKind, claim_jobs, finish_job
+from ledgix_vault.store.unit import Unit
+from ledgix_vault.store.writer import Outcome as Stored
+from ledgix_vault.times import MICROSECONDS
+from ledgix_vault.vault import Vault
+
+
+async def run_due_jobs(vault: Vault) -> int:
+    """Claims due jobs, does each in a transaction of its own; how many were claimed."""
+    jobs: list[Job] = await vault.store.run(lambda unit: Stored(claim_jobs(unit)))
+    for job in jobs:
+        await vault.store.run(partial(_do, job))
+    return len(jobs)
+
+
+async def forget_old_keys(vault: Vault) -> int:
+    """Forgets idempotency keys older than the setting; how many."""
+    age = vault.settings.idempotency_hours * 3600 * MICROSECONDS
+    forgotten: int = await vault.store.run(lambda unit: Stored(forget_before(unit.connection, unit.now - age)))
+    return forgotten
+
+
+def _do(job: Job, unit: Unit) -> Stored[None]:
+    match job.kind:
+        case JobKind.EXPIRE_REVIEW:
+            clearance = find_clearance(unit.connection, job.tenant_id, job.subject)
+            if clearance is not None:
+                expire_if_due(unit, clearance)
+        case _:
+            assert_never(job.kind)
+    finish_job(unit, job)
+    return Stored(None)

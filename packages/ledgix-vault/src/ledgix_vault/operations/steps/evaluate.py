@@ -1,0 +1,92 @@
+"""Evaluating a request inside the transaction, against what is active there and then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ledgix.formats.json import JsonObject
+from ledgix_vault.clearance.clearance import Clearance
+from ledgix_vault.clearance.decision import Decision, Outcome, conclude, refused
+from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
+from ledgix_vault.policy.snapshot import Snapshot
+from ledgix_vault.store.clearances import find_clearance_by_jti
+from ledgix_vault.store.unit import Unit
+from ledgix_vault.times import MICROSECONDS
+
+DEEPEST_DELEGATION = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Early:
+    """An evaluation made before the transaction: it counts only if the snapshot is still the same there."""
+
+    snapshot: Snapshot
+    evaluation: Evaluation
+
+
+def evaluate_early(snapshot: Snapshot, request: ClearanceRequest) -> Early | None:
+    """Evaluates outside the writer; a delegated call needs its parent and waits for the transaction."""
+    return None if request.parent_jti else Early(snapshot, evaluate(snapshot, call_of(request)))
+
+
+def decide(
+    unit: Unit, tenant_id: str, request: ClearanceRequest, early: Early | None, window: int
+) -> tuple[Decision, int]:
+    """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation")."""
+    state = unit.tenant(tenant_id)
+    if not request.parent_jti:
+        if early is None or early.snapshot is not state.snapshot:
+            early = Early(state.snapshot, evaluate(state.snapshot, call_of(request)))
+        return conclude(early.evaluation, state.settings, state.snapshot.hash), 0
+    parent = find_clearance_by_jti(unit.connection, tenant_id, request.parent_jti)
+    flaw = _delegation_flaw(parent, unit.now, window)
+    policies = (parent.decision.policy_id,) if parent is not None and parent.decision.policy_id else ()
+    call = call_of(request, extra_policy_ids=policies)
+    decision = conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash)
+    if flaw is not None:
+        return refused(decision, "delegation_invalid", flaw), 0
+    assert parent is not None
+    return decision, parent.depth + 1
+
+
+def call_of(
+    request: ClearanceRequest, *, args: JsonObject | None = None, extra_policy_ids: tuple[str, ...] = ()
+) -> Call:
+    """What the policies look at. `args` stands in for arguments that a reviewer changed."""
+    destination = {
+        "uri": request.destination_uri,
+        "provider": request.destination_provider,
+        "account_ref": request.destination_account_ref,
+    }
+    return Call(
+        tool_name=request.tool_name,
+        args=request.tool_args if args is None else args,
+        agent_id=request.agent_id,
+        session_id=request.session_id,
+        human_principal=request.human_principal,
+        facts=request.facts,
+        destination={name: value for name, value in destination.items() if value},
+        purpose=request.purpose,
+        data_categories=request.data_categories,
+        hint=request.policy_hint,
+        extra_policy_ids=extra_policy_ids,
+    )
+
+
+def with_args(request: ClearanceRequest, args: JsonObject) -> ClearanceRequest:
+    """The same request for other arguments."""
+    return replace(request, tool_args=args)
+
+
+def _delegation_flaw(parent: Clearance | None, now: int, window: int) -> str | None:
+    """Why this parent can't delegate, in words; None when it can."""
+    if parent is None or parent.token is None:
+        return "The parent approval (parent_jti) is not known here, so nothing can be delegated from it."
+    if parent.decision.outcome is not Outcome.APPROVED:
+        return "The parent approval was cancelled, so nothing can be delegated from it."
+    if parent.token.issued_at is None or now > (parent.token.issued_at + window) * MICROSECONDS:
+        return f"The parent approval was not handed out within the last {window} seconds."
+    if parent.depth + 1 > DEEPEST_DELEGATION:
+        return f"Delegation is at most {DEEPEST_DELEGATION} deep; this call would be deeper."
+    return None

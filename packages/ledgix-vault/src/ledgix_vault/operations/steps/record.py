@@ -1,0 +1,79 @@
+"""Recording: the row and the ledger event of a fact, in the same transaction."""
+
+from __future__ import annotations
+
+from ledgix.formats.events import Event, EventKind, build_intent
+from ledgix.formats.json import JsonObject
+from ledgix_vault.clearance.clearance import Clearance
+from ledgix_vault.clearance.decision import Decider, Outcome
+from ledgix_vault.clearance.facts import clearance_event
+from ledgix_vault.errors import Conflict
+from ledgix_vault.ids import new_id, new_salt
+from ledgix_vault.reviews.review import Review
+from ledgix_vault.store import schema
+from ledgix_vault.store.clearances import clearance_row, review_row, settle
+from ledgix_vault.store.jobs import JobKind, job_row
+from ledgix_vault.store.unit import Unit
+
+
+def record_new(unit: Unit, clearance: Clearance, kind: EventKind, quorum: int) -> None:
+    """Stores a fresh clearance with its event, and opens its review when a person has to decide."""
+    unit.insert(schema.clearance, clearance_row(clearance))
+    if clearance.decision.outcome is Outcome.PENDING:
+        assert clearance.review_expires_at is not None
+        review = Review(
+            tenant_id=clearance.tenant_id,
+            request_id=clearance.request_id,
+            opened_at=unit.now,
+            expires_at=clearance.review_expires_at,
+            quorum=quorum,
+        )
+        unit.insert(schema.review, review_row(review))
+        unit.insert(
+            schema.job, job_row(clearance.tenant_id, JobKind.EXPIRE_REVIEW, clearance.request_id, review.expires_at)
+        )
+    record_event(unit, clearance, kind)
+
+
+def record_move(unit: Unit, before: Clearance, after: Clearance, kind: EventKind, decider: Decider) -> None:
+    """Stores a clearance's next state with its event; raises `Conflict` when somebody else moved it first."""
+    if not settle(unit, before, after):
+        raise Conflict("Somebody else settled this request a moment ago; look again.", code="settled_meanwhile")
+    record_event(unit, after, kind, decider)
+
+
+def record_event(unit: Unit, clearance: Clearance, kind: EventKind, decider: Decider | None = None) -> None:
+    """Appends the event that says `kind` of this clearance to the tenant's log."""
+    unit.append(
+        clearance.tenant_id,
+        clearance_event(
+            clearance, kind, event_uuid=new_id(), salt=new_salt(), accepted_at=unit.accepted_at, decider=decider
+        ),
+    )
+
+
+def record_administration(
+    unit: Unit, tenant_id: str, kind: EventKind, *, reason: str, decider: Decider, metadata: JsonObject
+) -> None:
+    """Appends an administrative event: something about the tenant itself was changed."""
+    intent = build_intent(
+        salt=new_salt(),
+        tenant=tenant_id,
+        kind=kind,
+        request_id=new_id(),
+        action_category=str(kind),
+        action_metadata=metadata,
+        decider_type=str(decider.type),
+        decider_id=decider.id,
+    )
+    unit.append(
+        tenant_id,
+        Event(
+            event_uuid=new_id(),
+            accepted_at=unit.accepted_at,
+            reason=reason,
+            citations=[],
+            evidence_chunks=[],
+            intent=intent,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Reviews and the moves that they allow. Pure."""

@@ -1,0 +1,257 @@
+"""Clearances and reviews as rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, or_, select, update
+
+from ledgix.formats import jcs, json
+from ledgix.formats.events import ConfidenceBucket
+from ledgix.formats.json import JsonObject
+from ledgix_vault.clearance.clearance import Clearance, TokenFacts
+from ledgix_vault.clearance.decision import Decider, DeciderType, Decision, Outcome
+from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.reviews.review import Review, ReviewStatus
+from ledgix_vault.store import schema
+from ledgix_vault.store.tenants import stored_object
+from ledgix_vault.store.unit import Row, Unit
+
+_C, _R, _V = schema.clearance, schema.review, schema.review_vote
+
+
+def clearance_row(clearance: Clearance) -> Row:
+    """The row of a clearance, in the order of the table's columns."""
+    token = clearance.token or TokenFacts("", "")
+    return (
+        clearance.tenant_id,
+        clearance.request_id,
+        clearance.key_lineage,
+        clearance.requested_at,
+        jcs.canonicalize(clearance.request.to_json()).decode(),
+        jcs.canonicalize(_decision_json(clearance.decision)).decode(),
+        str(clearance.decision.outcome),
+        clearance.original_request_id,
+        clearance.depth,
+        token.jti or None,
+        token.kid or None,
+        token.issued_at,
+        token.expires_at,
+        token.pick_up_until,
+        token.consumed_at,
+    )
+
+
+def review_row(review: Review) -> Row:
+    """The row of a newly opened review."""
+    return (
+        review.tenant_id,
+        review.request_id,
+        str(review.status),
+        review.opened_at,
+        review.expires_at,
+        review.quorum,
+        review.decided_at,
+        review.decided_by,
+        "",
+    )
+
+
+def find_clearance(connection: Connection, tenant_id: str, request_id: str) -> Clearance | None:
+    """The tenant's clearance with this id, or None (another tenant's looks the same)."""
+    return _one_clearance(connection, _C.c.tenant_id == tenant_id, _C.c.request_id == request_id)
+
+
+def find_clearance_by_jti(connection: Connection, tenant_id: str, jti: str) -> Clearance | None:
+    """The tenant's clearance whose token has this `jti`, or None."""
+    return _one_clearance(connection, _C.c.tenant_id == tenant_id, _C.c.jti == jti)
+
+
+def find_review(connection: Connection, tenant_id: str, request_id: str) -> Review | None:
+    """The tenant's review of this request with its votes, or None."""
+    row = connection.execute(select(_R).where(_R.c.tenant_id == tenant_id, _R.c.request_id == request_id)).one_or_none()
+    return None if row is None else _review(row, _voters(connection, tenant_id, [request_id]).get(request_id, ()))
+
+
+def vote_row(review: Review, voter: str, reason: str, now: int) -> Row:
+    """The row of one approval towards a quorum."""
+    return (review.tenant_id, review.request_id, voter, jcs.canonicalize(reason).decode(), now)
+
+
+def list_reviews(
+    connection: Connection,
+    tenant_id: str,
+    *,
+    status: ReviewStatus | None,
+    now: int,
+    before: tuple[int, str] | None,
+    limit: int,
+) -> list[tuple[Clearance, Review]]:
+    """Reviews newest first, from `before` (opened_at, request_id) on; a review past its time counts as expired."""
+    conditions = [_R.c.tenant_id == tenant_id]
+    if status is not None:
+        conditions.append(_status_is(status, now))
+    if before is not None:
+        opened_at, request_id = before
+        conditions.append(
+            or_(_R.c.opened_at < opened_at, and_(_R.c.opened_at == opened_at, _R.c.request_id < request_id))
+        )
+    rows = connection.execute(
+        select(_R).where(*conditions).order_by(_R.c.opened_at.desc(), _R.c.request_id.desc()).limit(limit)
+    ).all()
+    ids = [row.request_id for row in rows]
+    voters = _voters(connection, tenant_id, ids)
+    clearances = _clearances(connection, tenant_id, ids)
+    return [(clearances[row.request_id], _review(row, voters.get(row.request_id, ()))) for row in rows]
+
+
+def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
+    """Writes a clearance's next state if nobody changed its outcome, hand-out or consumption meanwhile."""
+    old, new = before.token or TokenFacts("", ""), after.token or TokenFacts("", "")
+    changed = unit.write(
+        update(_C)
+        .where(
+            _C.c.tenant_id == before.tenant_id,
+            _C.c.request_id == before.request_id,
+            _C.c.outcome == str(before.decision.outcome),
+            _C.c.issued_at.is_(None) if old.issued_at is None else _C.c.issued_at == old.issued_at,
+            _C.c.consumed_at.is_(None) if old.consumed_at is None else _C.c.consumed_at == old.consumed_at,
+        )
+        .values(
+            decision=jcs.canonicalize(_decision_json(after.decision)).decode(),
+            outcome=str(after.decision.outcome),
+            jti=new.jti or None,
+            kid=new.kid or None,
+            issued_at=new.issued_at,
+            expires_at=new.expires_at,
+            pick_up_until=new.pick_up_until,
+            consumed_at=new.consumed_at,
+        )
+    )
+    return changed == 1
+
+
+def end_review(unit: Unit, review: Review) -> bool:
+    """Writes how a review ended, if it was still pending."""
+    changed = unit.write(
+        update(_R)
+        .where(
+            _R.c.tenant_id == review.tenant_id,
+            _R.c.request_id == review.request_id,
+            _R.c.status == str(ReviewStatus.PENDING),
+        )
+        .values(
+            status=str(review.status),
+            decided_at=review.decided_at,
+            decided_by=review.decided_by,
+            # As JSON: a NUL typed by a person has no place in PostgreSQL's text.
+            review_reason=jcs.canonicalize(review.review_reason).decode(),
+        )
+    )
+    return changed == 1
+
+
+def _status_is(status: ReviewStatus, now: int) -> Any:
+    match status:
+        case ReviewStatus.PENDING:
+            return and_(_R.c.status == str(status), _R.c.expires_at > now)
+        case ReviewStatus.EXPIRED:
+            late = and_(_R.c.status == str(ReviewStatus.PENDING), _R.c.expires_at <= now)
+            return or_(_R.c.status == str(status), late)
+        case _:
+            return _R.c.status == str(status)
+
+
+def _one_clearance(connection: Connection, *conditions: Any) -> Clearance | None:
+    row = connection.execute(_WITH_DEADLINE.where(*conditions)).one_or_none()
+    return None if row is None else _clearance(row)
+
+
+def _clearances(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, Clearance]:
+    rows = connection.execute(_WITH_DEADLINE.where(_C.c.tenant_id == tenant_id, _C.c.request_id.in_(request_ids)))
+    return {row.request_id: _clearance(row) for row in rows}
+
+
+def _voters(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, tuple[str, ...]]:
+    rows = connection.execute(
+        select(_V.c.request_id, _V.c.voter)
+        .where(_V.c.tenant_id == tenant_id, _V.c.request_id.in_(request_ids))
+        .order_by(_V.c.voted_at, _V.c.voter)
+    )
+    voters: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        voters[row.request_id] = (*voters.get(row.request_id, ()), row.voter)
+    return voters
+
+
+_WITH_DEADLINE = select(_C, _R.c.expires_at.label("review_expires_at")).outerjoin(
+    _R, and_(_R.c.tenant_id == _C.c.tenant_id, _R.c.request_id == _C.c.request_id)
+)
+
+
+def _clearance(row: Any) -> Clearance:
+    token = None
+    if row.jti is not None:
+        token = TokenFacts(row.jti, row.kid, row.issued_at, row.expires_at, row.pick_up_until, row.consumed_at)
+    return Clearance(
+        tenant_id=row.tenant_id,
+        request_id=row.request_id,
+        key_lineage=row.key_lineage,
+        requested_at=row.requested_at,
+        request=ClearanceRequest.parse(stored_object(row.request)),
+        decision=_decision(stored_object(row.decision)),
+        token=token,
+        original_request_id=row.original_request_id,
+        depth=row.depth,
+        review_expires_at=row.review_expires_at,
+    )
+
+
+def _review(row: Any, voters: tuple[str, ...]) -> Review:
+    return Review(
+        tenant_id=row.tenant_id,
+        request_id=row.request_id,
+        opened_at=row.opened_at,
+        expires_at=row.expires_at,
+        quorum=row.quorum,
+        status=ReviewStatus(row.status),
+        voters=voters,
+        decided_at=row.decided_at,
+        decided_by=row.decided_by,
+        review_reason=str(json.parse(row.review_reason.encode())) if row.review_reason else "",
+    )
+
+
+def _decision_json(decision: Decision) -> JsonObject:
+    return {
+        "outcome": str(decision.outcome),
+        "reason": decision.reason,
+        "reason_code": decision.reason_code,
+        "confidence_bucket": str(decision.confidence_bucket),
+        "minimum_confidence_bucket": str(decision.minimum_confidence_bucket),
+        "policy_id": decision.policy_id,
+        "policy_version_id": decision.policy_version_id,
+        "policy_content_hash": decision.policy_content_hash,
+        "snapshot_hash": decision.snapshot_hash,
+        "matched_rule_ids": list(decision.matched_rule_ids),
+        "assumptions": list(decision.assumptions),
+        "citations": list(decision.citations),
+        "trace": list(decision.trace),
+        "action_category": decision.action_category,
+        "decider": {"type": str(decision.decider.type), "id": decision.decider.id},
+        "effective_args": decision.effective_args,
+    }
+
+
+def _decision(stored: JsonObject) -> Decision:
+    decider: Any = stored["decider"]
+    members: Any = {
+        **stored,
+        "outcome": Outcome(str(stored["outcome"])),
+        "confidence_bucket": ConfidenceBucket(str(stored["confidence_bucket"])),
+        "minimum_confidence_bucket": ConfidenceBucket(str(stored["minimum_confidence_bucket"])),
+        "decider": Decider(DeciderType(decider["type"]), decider["id"]),
+    }
+    for name in ("matched_rule_ids", "assumptions", "citations", "trace"):
+        members[name] = tuple(members[name])
+    return Decision(**members)

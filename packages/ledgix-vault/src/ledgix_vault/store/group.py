@@ -1,0 +1,189 @@
+"""One group commit: the units that queued up during the last one, in one transaction.
+
+The order of effects, and what is true if the process dies there:
+1. units run          nothing is stored
+2. rows are inserted, each log takes its new leaves, tiles and head      nothing is stored (no commit yet)
+3. COMMIT             all of it is stored, none of the callers knows; a retry with the same Idempotency-Key gets the same outcome
+4. memory follows     trees and tenant states are swapped for the new ones, then the callers are answered
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Table, text
+
+from ledgix.formats import jcs, receipts, tree
+from ledgix.formats.events import Event, SealedEvent
+from ledgix_vault.store import schema
+from ledgix_vault.store.tenants import load_tenant_state
+from ledgix_vault.store.unit import Row, Unit
+
+if TYPE_CHECKING:
+    from ledgix.formats.keys import PrivateKey
+    from ledgix_vault.store.engine import Database
+    from ledgix_vault.tenancy.api_keys import ApiKey
+    from ledgix_vault.tenancy.state import TenantState
+
+ADVANCE_LOG = text(
+    "UPDATE log SET size = :size, root = :root, frontier = :frontier, last_accepted_at = :last_accepted_at"
+    " WHERE tenant_id = :tenant_id AND size = :old_size"
+)
+NO_ROOT = b""
+
+
+class LogMoved(Exception):
+    """Somebody else wrote to this log: what memory knows of the tree is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The tree of one tenant's log as far as it is committed."""
+
+    key_id: str
+    integrator: tree.Integrator
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the writer knows without asking the database. Replaced as a whole after an ambiguous commit."""
+
+    logs: dict[str, LogState] = field(default_factory=dict)
+    tenants: dict[str, TenantState] = field(default_factory=dict)
+    keys: dict[bytes, ApiKey] = field(default_factory=dict)
+    last_moment: int = 0
+
+    def put_tenant(self, state: TenantState) -> None:
+        """Replaces what is known of a tenant, its keys included."""
+        old = self.tenants.get(state.tenant_id)
+        self.tenants[state.tenant_id] = state
+        self.keys.update(zip(state.key_hashes, state.keys, strict=True))
+        if old is not None:
+            for gone in set(old.key_hashes) - set(state.key_hashes):
+                del self.keys[gone]
+
+
+class Group:
+    """Collects units and writes them. Lives for one transaction."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        database: Database,
+        memory: Memory,
+        now: int,
+        ledger_key: Callable[[str], PrivateKey],
+    ) -> None:
+        self.connection = connection
+        self.now = now
+        self._database = database
+        self._memory = memory
+        self._ledger_key = ledger_key
+        self._rows: dict[Table, list[Row]] = defaultdict(list)
+        self._events: dict[str, list[SealedEvent]] = defaultdict(list)
+        self._logs: dict[str, LogState] = {}
+        self._tenants: dict[str, TenantState] = {}
+        self._stale: set[str] = set()
+
+    def absorb(self, unit: Unit) -> None:
+        """Takes over what a finished unit staged."""
+        unit.keep()
+        for table, rows in unit.rows.items():
+            self._rows[table].extend(rows)
+        for tenant_id, sealed in unit.events:
+            self._events[tenant_id].append(sealed)
+        for tenant_id, key_id in unit.new_logs.items():
+            self._logs[tenant_id] = LogState(key_id, tree.Integrator())
+            self._rows[schema.log].append((tenant_id, key_id, 0, NO_ROOT, b"", 0))
+        self._stale |= unit.changed_tenants
+
+    def tenant(self, tenant_id: str) -> TenantState:
+        """The tenant's state as this transaction sees it."""
+        if tenant_id in self._stale:
+            self.write_staged_rows()
+            self._tenants[tenant_id] = load_tenant_state(self.connection, tenant_id)
+            self._stale.discard(tenant_id)
+        return self._tenants.get(tenant_id) or self._memory.tenants[tenant_id]
+
+    def write_staged_rows(self) -> None:
+        for table, rows in self._rows.items():
+            self.connection.exec_driver_sql(self._database.insert_sql(table), rows)
+        self._rows.clear()
+
+    def finish(self) -> None:
+        """Everything that has to be in the transaction before COMMIT."""
+        self.write_staged_rows()
+        for tenant_id, sealed_events in self._events.items():
+            self._logs[tenant_id] = self._integrate(tenant_id, sealed_events)
+        self.write_staged_rows()
+        for tenant_id in tuple(self._stale):
+            self.tenant(tenant_id)
+
+    def publish(self) -> None:
+        """Committed: memory follows the database."""
+        self._memory.logs.update(self._logs)
+        for state in self._tenants.values():
+            self._memory.put_tenant(state)
+        self._memory.last_moment = self.now
+
+    def _integrate(self, tenant_id: str, sealed_events: list[SealedEvent]) -> LogState:
+        log = self._logs.get(tenant_id) or self._memory.logs[tenant_id]
+        key = self._ledger_key(log.key_id)
+        integrator = log.integrator.copy()
+        old_size = integrator.size
+        for sealed in sealed_events:
+            self._rows[schema.event].append(_event_row(tenant_id, integrator, sealed, key))
+        for full in integrator.take_tiles():
+            self._rows[schema.tile].append((tenant_id, full.level, full.index, full.data))
+        advanced = self.connection.execute(
+            ADVANCE_LOG,
+            {
+                "tenant_id": tenant_id,
+                "old_size": old_size,
+                "size": integrator.size,
+                "root": integrator.root(),
+                "frontier": integrator.frontier,
+                "last_accepted_at": self.now,
+            },
+        )
+        if advanced.rowcount != 1:
+            raise LogMoved(tenant_id)
+        return LogState(log.key_id, integrator)
+
+
+def _event_row(tenant_id: str, integrator: tree.Integrator, sealed: SealedEvent, key: PrivateKey) -> Row:
+    event = sealed.event
+    leaf = tree.leaf_hash(sealed.event_hash)
+    leaf_index = integrator.size
+    integrator.append(leaf)
+    request_id = str(event.intent["request_id"])
+    receipt = receipts.sign(
+        event_hash=sealed.event_hash,
+        leaf_hash=leaf,
+        event_uuid=event.event_uuid,
+        request_id=request_id,
+        accepted_at=event.accepted_at,
+        key=key,
+    )
+    return (
+        tenant_id,
+        leaf_index,
+        event.event_uuid,
+        request_id,
+        str(event.intent["kind"]),
+        event.accepted_at,
+        _grounds(event),
+        sealed.intent_json.decode(),
+        sealed.event_hash,
+        receipt.key_id,
+        receipt.signature,
+    )
+
+
+def _grounds(event: Event) -> str:
+    return jcs.canonicalize(
+        {"citations": list(event.citations), "evidence_chunks": list(event.evidence_chunks), "reason": event.reason}
+    ).decode()

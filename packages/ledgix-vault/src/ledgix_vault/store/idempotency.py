@@ -1,0 +1,62 @@
+"""What a caller's `Idempotency-Key` stands for (contract section 1).
+
+Only outcomes of a committed transaction are remembered, as a reference to where the outcome is, never a secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select, tuple_
+
+from ledgix_vault.store import schema
+
+Scope = tuple[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """One caller's key for one request: the same scope with another body is a mistake of the caller."""
+
+    tenant_id: str
+    scope: bytes
+    body_hash: bytes
+
+    @classmethod
+    def of(cls, *, tenant_id: str, key_id: str, method: str, path: str, key: str, body: bytes) -> IdempotencyKey:
+        """Binds `key` to tenant, API key, method and path, and to the exact body."""
+        scope = hashlib.sha256("\0".join((key_id, method, path, key)).encode()).digest()
+        return cls(tenant_id, scope, hashlib.sha256(body).digest())
+
+    @property
+    def place(self) -> Scope:
+        return self.tenant_id, self.scope
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The outcome that this key already has."""
+
+    body_hash: bytes
+    reference: str
+
+
+def look_up(connection: Connection, keys: Iterable[IdempotencyKey]) -> dict[Scope, Remembered]:
+    """What is remembered for `keys`, in one query."""
+    places = [key.place for key in keys]
+    if not places:
+        return {}
+    table = schema.idempotency
+    rows = connection.execute(
+        select(table.c.tenant_id, table.c.scope, table.c.body_hash, table.c.reference).where(
+            tuple_(table.c.tenant_id, table.c.scope).in_(places)
+        )
+    )
+    return {(row.tenant_id, bytes(row.scope)): Remembered(bytes(row.body_hash), row.reference) for row in rows}
+
+
+def forget_before(connection: Connection, moment: int) -> int:
+    """Deletes what was remembered before `moment`; the number of keys forgotten. Runs over all tenants."""
+    return connection.execute(delete(schema.idempotency).where(schema.idempotency.c.remembered_at < moment)).rowcount

@@ -1,0 +1,269 @@
+"""The tables, once, for both engines. Alembic's migrations must arrive at exactly this (a test compares them).
+
+Conventions: ids are text (UUIDs, RFC 7638 thumbprints), moments are integers of microseconds since the Unix epoch,
+hashes and signatures are raw bytes, JSON is text in RFC 8785 form. Every table but `tenant` and `signing_key` starts its
+key with `tenant_id`, and no query takes an id without it.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("settings", Text, nullable=False),  # ReviewSettings as JSON
+    Column("snapshot_number", Integer, nullable=False),  # grows with every change of what decides
+    PrimaryKeyConstraint("tenant_id"),
+    UniqueConstraint("name"),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("person_id", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("person_id"),
+    UniqueConstraint("email"),
+)
+
+membership = Table(
+    "membership",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "person_id"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("agent_ids", Text, nullable=False),
+    Column("lineage", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+    PrimaryKeyConstraint("tenant_id", "key_id"),
+    UniqueConstraint("secret_hash"),
+)
+
+tool_schema = Table(
+    "tool_schema",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("tool_name", Text, nullable=False),
+    Column("json_schema", Text, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "tool_name"),
+)
+
+policy_version = Table(
+    "policy_version",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("policy_version_id", Text, nullable=False),
+    Column("policy_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    Column("registered_by", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "policy_version_id"),
+    UniqueConstraint("tenant_id", "policy_id", "version"),
+)
+Index(
+    "uq_policy_version_active",
+    policy_version.c.tenant_id,
+    policy_version.c.policy_id,
+    unique=True,
+    sqlite_where=policy_version.c.active,
+    postgresql_where=policy_version.c.active,
+)
+
+clearance = Table(
+    "clearance",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("key_lineage", Text, nullable=False),  # who asked: the first key of the rotation chain
+    Column("requested_at", BigInteger, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("original_request_id", Text),
+    Column("depth", Integer, nullable=False),  # of delegation; 0 for a call of its own
+    Column("jti", Text),  # the token's fixed facts; the token itself is never stored
+    Column("kid", Text),
+    Column("issued_at", BigInteger),  # whole seconds, as in the token
+    Column("expires_at", BigInteger),  # whole seconds, as in the token
+    Column("pick_up_until", BigInteger),  # a reviewed approval must be fetched before
+    Column("consumed_at", BigInteger),
+    PrimaryKeyConstraint("tenant_id", "request_id"),
+    UniqueConstraint("tenant_id", "jti"),
+)
+
+review = Table(
+    "review",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("quorum", Integer, nullable=False),
+    Column("decided_at", BigInteger),
+    Column("decided_by", Text),
+    Column("review_reason", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "request_id"),
+)
+Index("ix_review_queue", review.c.tenant_id, review.c.status, review.c.opened_at, review.c.request_id)
+
+review_vote = Table(
+    "review_vote",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("voter", Text, nullable=False),
+    Column("review_reason", Text, nullable=False),
+    Column("voted_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "request_id", "voter"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("scope", LargeBinary, nullable=False),  # SHA-256 over key id, method, path and the caller's key
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("reference", Text, nullable=False),  # where the outcome is, never a secret
+    Column("remembered_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "scope"),
+    sqlite_with_rowid=False,
+)
+Index("ix_idempotency_age", idempotency.c.remembered_at)
+
+job = Table(
+    "job",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("job_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("leased_until", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "job_id"),
+)
+Index("ix_job_due", job.c.due_at)
+
+log = Table(
+    "log",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("key_id", Text, nullable=False),  # the ledger key that signs now
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("last_accepted_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("leaf_index", BigInteger, nullable=False),
+    Column("event_uuid", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("accepted_at", Text, nullable=False),
+    Column("grounds", Text, nullable=False),  # reason, citations, evidence_chunks as JSON
+    Column("intent", Text, nullable=False),  # the very bytes under intent_hash
+    Column("event_hash", LargeBinary, nullable=False),
+    Column("receipt_key_id", Text, nullable=False),
+    Column("receipt_signature", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "leaf_index"),
+    UniqueConstraint("tenant_id", "event_uuid"),
+    CheckConstraint("length(event_hash) = 32", name="event_hash_length"),
+)
+Index("ix_event_request", event.c.tenant_id, event.c.request_id)
+
+tile = Table(
+    "tile",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("tile_index", BigInteger, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),  # full tiles only, written once
+    PrimaryKeyConstraint("tenant_id", "level", "tile_index"),
+    CheckConstraint("length(hashes) = 8192", name="hashes_length"),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("checkpoint_id", BigInteger, nullable=False),
+    Column("tree_size", BigInteger, nullable=False),
+    Column("root_hash", Text, nullable=False),
+    Column("checkpoint_hash", Text, nullable=False),
+    Column("prev_checkpoint_hash", Text, nullable=False),
+    Column("signer_key_id", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # the very bytes under the signature
+    Column("signed_at", Text, nullable=False),
+    Column("mmd_seconds", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "checkpoint_id"),
+    # Two roots for one size would be two histories.
+    UniqueConstraint("tenant_id", "tree_size"),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("key_id", Text, nullable=False),  # RFC 7638 thumbprint
+    Column("tenant_id", Text),  # null for the Vault's token keys
+    Column("purpose", Text, nullable=False),  # token | ledger
+    Column("public_key", LargeBinary, nullable=False),
+    Column("active_from", BigInteger, nullable=False),
+    Column("retired_at", BigInteger),
+    Column("attestation_payload", LargeBinary, nullable=False),
+    Column("attestation_signature", LargeBinary, nullable=False),
+    Column("attestation_key_id", Text, nullable=False),
+    PrimaryKeyConstraint("key_id"),
+)
+Index("ix_signing_key_tenant", signing_key.c.tenant_id)
+
+APPEND_ONLY = (event, tile, checkpoint)
+"""Tables that refuse UPDATE and DELETE by trigger (the migrations make them): it stops accidents; proofs stop attackers."""

@@ -1,0 +1,98 @@
+"""Tenants as stored: their keys, settings, tool schemas and active policies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ledgix.formats import json
+from ledgix.formats.json import JsonObject
+from ledgix_vault.policy.model import PolicyDocument
+from ledgix_vault.policy.schemas import ToolSchema
+from ledgix_vault.policy.snapshot import ActivePolicy, Snapshot
+from ledgix_vault.store import schema
+from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.tenancy.state import TenantState
+
+
+def load_tenant_state(connection: Connection, tenant_id: str) -> TenantState:
+    """Everything about one tenant that decisions need."""
+    table = schema.tenant
+    row = connection.execute(select(table).where(table.c.tenant_id == tenant_id)).one()
+    keys = load_api_keys(connection, tenant_id)
+    settings = ReviewSettings.from_json(stored_object(row.settings))
+    schemas = load_tool_schemas(connection, tenant_id)
+    return TenantState(
+        tenant_id=tenant_id,
+        name=row.name,
+        settings=settings,
+        snapshot=Snapshot(
+            number=row.snapshot_number,
+            policies=load_active_policies(connection, tenant_id, schemas),
+            schemas=schemas,
+            default=settings.default_verdict,
+        ),
+        keys=tuple(key for key, _ in keys),
+        key_hashes=tuple(secret_hash for _, secret_hash in keys),
+    )
+
+
+def load_api_keys(connection: Connection, tenant_id: str) -> list[tuple[ApiKey, bytes]]:
+    """All keys of the tenant, revoked ones too, oldest first, each with the hash of its secret."""
+    table = schema.api_key
+    rows = connection.execute(
+        select(table).where(table.c.tenant_id == tenant_id).order_by(table.c.created_at, table.c.key_id)
+    )
+    return [(_api_key(row), bytes(row.secret_hash)) for row in rows]
+
+
+def load_tool_schemas(connection: Connection, tenant_id: str) -> dict[str, ToolSchema]:
+    """The tenant's registered tool schemas by tool name."""
+    table = schema.tool_schema
+    rows = connection.execute(select(table).where(table.c.tenant_id == tenant_id).order_by(table.c.tool_name))
+    return {row.tool_name: ToolSchema.parse(row.tool_name, stored_object(row.json_schema)) for row in rows}
+
+
+def load_active_policies(
+    connection: Connection, tenant_id: str, schemas: dict[str, ToolSchema]
+) -> tuple[ActivePolicy, ...]:
+    """The active version of each policy, by policy id."""
+    table = schema.policy_version
+    rows = connection.execute(
+        select(table).where(table.c.tenant_id == tenant_id, table.c.active).order_by(table.c.policy_id)
+    )
+    return tuple(
+        ActivePolicy(
+            document=PolicyDocument.from_json(stored_object(row.document), schemas),
+            version_id=row.policy_version_id,
+            version=row.version,
+        )
+        for row in rows
+    )
+
+
+def stored_object(text: str) -> JsonObject:
+    """A JSON object that this store wrote."""
+    return json.parse_object(text.encode(), max_depth=64)
+
+
+def _api_key(row: Any) -> ApiKey:
+    return ApiKey(
+        key_id=row.key_id,
+        tenant_id=row.tenant_id,
+        name=row.name,
+        scopes=frozenset(Scope(name) for name in row.scopes.split()),
+        agent_ids=tuple(_string_list(row.agent_ids)),
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+        lineage=row.lineage,
+    )
+
+
+def _string_list(text: str) -> list[str]:
+    parsed = json.parse(text.encode())
+    assert isinstance(parsed, list)
+    return [str(item) for item in parsed]

@@ -1,0 +1,103 @@
+"""A unit of work: what one operation does inside the writer's transaction.
+
+Invariants
+- A unit either takes effect as a whole or leaves nothing: its rows and events are staged and only joined to the group
+  when it returns; statements that it runs itself stand behind a savepoint.
+- A unit sees everything that earlier units of the same group did.
+- Time inside a unit is the group's: it never runs backwards.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, CursorResult, Executable, NestedTransaction, Table
+
+from ledgix.formats.events import Event, SealedEvent, seal
+from ledgix_vault.times import rfc3339
+
+if TYPE_CHECKING:
+    from ledgix_vault.store.group import Group
+    from ledgix_vault.tenancy.state import TenantState
+
+Row = tuple[Any, ...]
+
+
+class Unit:
+    """The hands of one operation in the transaction. Not thread-safe: it lives in the writer's thread."""
+
+    __slots__ = ("_group", "_savepoint", "changed_tenants", "events", "new_logs", "rows")
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._savepoint: NestedTransaction | None = None
+        self.rows: dict[Table, list[Row]] = defaultdict(list)
+        self.events: list[tuple[str, SealedEvent]] = []
+        self.new_logs: dict[str, str] = {}
+        self.changed_tenants: set[str] = set()
+
+    @property
+    def now(self) -> int:
+        """The transaction's moment, in microseconds since the Unix epoch."""
+        return self._group.now
+
+    @property
+    def accepted_at(self) -> str:
+        """`now` as the ledger writes it."""
+        return rfc3339(self._group.now)
+
+    def insert(self, table: Table, row: Row) -> None:
+        """Stages a whole row, its values in the order of the table's columns."""
+        self.rows[table].append(row)
+
+    def append(self, tenant_id: str, event: Event) -> SealedEvent:
+        """Stages an event of the tenant's log; it gets its place in the tree when the group is written."""
+        sealed = seal(event)
+        self.events.append((tenant_id, sealed))
+        return sealed
+
+    def open_log(self, tenant_id: str, key_id: str) -> None:
+        """Starts the empty log of a new tenant, signed by the ledger key `key_id`."""
+        self.new_logs[tenant_id] = key_id
+
+    def read(self, statement: Executable, parameters: dict[str, Any] | None = None) -> CursorResult[Any]:
+        """Runs a query that sees what earlier units did (not this unit's staged rows)."""
+        self._group.write_staged_rows()
+        return self._group.connection.execute(statement, parameters)
+
+    def write(self, statement: Executable, parameters: dict[str, Any] | None = None) -> int:
+        """Runs an UPDATE or DELETE behind this unit's savepoint; the number of rows it touched."""
+        return self._execute(statement, parameters).rowcount
+
+    def write_returning(self, statement: Executable) -> list[Any]:
+        """Runs an UPDATE … RETURNING behind this unit's savepoint; the rows it returns."""
+        return list(self._execute(statement, None).all())
+
+    def _execute(self, statement: Executable, parameters: dict[str, Any] | None) -> CursorResult[Any]:
+        self._group.write_staged_rows()
+        if self._savepoint is None:
+            self._savepoint = self._group.connection.begin_nested()
+        return self._group.connection.execute(statement, parameters)
+
+    def tenant(self, tenant_id: str) -> TenantState:
+        """The tenant's state as of now: its keys, settings and policy snapshot."""
+        return self._group.tenant(tenant_id)
+
+    def tenant_changed(self, tenant_id: str) -> None:
+        """To be called by a unit that changes what `tenant` answers."""
+        self.changed_tenants.add(tenant_id)
+
+    @property
+    def connection(self) -> Connection:
+        """For loaders in `store/` that take a connection."""
+        self._group.write_staged_rows()
+        return self._group.connection
+
+    def keep(self) -> None:
+        if self._savepoint is not None:
+            self._savepoint.commit()
+
+    def undo(self) -> None:
+        if self._savepoint is not None:
+            self._savepoint.rollback()

@@ -1,0 +1,289 @@
+"""The writer: one thread, one writing connection, group commit.
+
+Invariants
+- Whoever gets an answer has it from a committed transaction. Nothing is answered before COMMIT returned.
+- A COMMIT whose outcome is unknown is fatal for all that memory believes: the connection is dropped, trees and tenant
+  states are loaded anew, and waiters are answered from what is stored under their idempotency keys, else told to retry.
+- The queue is bounded: a full one refuses at once (`Busy`), it never makes the caller wait unseen.
+- After `close` every accepted unit has been answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from ledgix_vault.errors import Busy, IdempotencyKeyReused, StartRefused, Unavailable, VaultError
+from ledgix_vault.store import schema
+from ledgix_vault.store.group import Group, LogMoved, Memory
+from ledgix_vault.store.idempotency import IdempotencyKey, Remembered, Scope, look_up
+from ledgix_vault.store.unit import Unit
+
+if TYPE_CHECKING:
+    from ledgix.formats.keys import PrivateKey
+    from ledgix_vault.store.engine import Database
+
+T = TypeVar("T")
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """This idempotency key was used before with the same body; `reference` names the outcome."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[T]):
+    """A unit's answer, and the reference under which a retry finds it again."""
+
+    value: T
+    reference: str = ""
+
+
+Work = Callable[[Unit], Outcome[Any]]
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Work
+    key: IdempotencyKey | None
+    future: Future[Any] | asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop | None
+    answer: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Runs units of work in groups. Start it with `start`, end it with `close`."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        connect: Callable[[], Connection],
+        load: Callable[[Connection], Memory],
+        clock: Callable[[], int],
+        ledger_key: Callable[[str], PrivateKey],
+        capacity: int = 4096,
+        group_limit: int = 512,
+        commit: Callable[[Connection], None] = Connection.commit,
+        idle: Callable[[Connection], None] = lambda _: None,
+    ) -> None:
+        self._database = database
+        self._connect = connect
+        self._load = load
+        self._clock = clock
+        self._ledger_key = ledger_key
+        self._group_limit = group_limit
+        self._commit = commit
+        self._idle = idle
+        self._capacity = capacity
+        self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closing = False
+        self._connection: Connection | None = None
+        self.memory = Memory()
+        self._thread = threading.Thread(target=self._run, name="ledgix-writer", daemon=True)
+
+    def start(self) -> None:
+        """Connects, loads what memory must know, and starts the thread."""
+        self._reconnect()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answers everything that was accepted, then ends the thread and drops the connection."""
+        self._closing = True
+        self._queue.put(None)
+        self._thread.join()
+
+    def submit(self, work: Work, key: IdempotencyKey | None = None) -> Any:
+        """Runs `work` and waits (for callers without an event loop)."""
+        future: Future[Any] = Future()
+        self._accept(_Job(work, key, future, None))
+        return future.result()
+
+    async def run(self, work: Work, key: IdempotencyKey | None = None) -> Any:
+        """Runs `work` in the next group; its value, or `Replayed`. What it wrote is durable on return."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        self._accept(_Job(work, key, future, loop))
+        return await future
+
+    def check_running(self) -> None:
+        """Raises `Unavailable` when the writer is shutting down or gone."""
+        if self._closing or not self._thread.is_alive():
+            raise Unavailable("The Vault is shutting down.")
+
+    def _accept(self, job: _Job) -> None:
+        if self._closing:
+            raise Unavailable("The Vault is shutting down.")
+        if self._queue.qsize() >= self._capacity:
+            raise Busy()
+        self._queue.put(job)
+
+    def _run(self) -> None:
+        while True:
+            job = self._next_or_idle()
+            if job is None:
+                break
+            jobs = [job]
+            while len(jobs) < self._group_limit and not self._queue.empty():
+                following = self._queue.get()
+                if following is None:
+                    self._queue.put(None)
+                    break
+                jobs.append(following)
+            self._commit_or_refuse(jobs)
+            _settle(jobs)
+        self._disconnect()
+
+    def _commit_or_refuse(self, jobs: list[_Job]) -> None:
+        try:
+            self._commit_group(jobs)
+        except Exception:
+            logger.exception("writer_failed")
+            self._disconnect()
+            for job in jobs:
+                job.answer, job.error = None, Unavailable("The store failed; ask again with the same key.")
+
+    def _next_or_idle(self) -> _Job | None:
+        if self._queue.empty() and self._connection is not None:
+            self._idle(self._connection)
+        return self._queue.get()
+
+    def _commit_group(self, jobs: list[_Job]) -> None:
+        """Runs the jobs in one transaction; afterwards each has its answer or its error."""
+        try:
+            connection = self._connection or self._reconnect()
+            group = self._fill_group(connection, jobs)
+        except (SQLAlchemyError, LogMoved, StartRefused) as error:
+            self._not_stored(jobs, error)
+            return
+        try:
+            self._commit(connection)
+        except Exception as error:  # noqa: BLE001 - whatever COMMIT raises, its outcome is unknown
+            logger.error("commit_ambiguous", error=str(error), jobs=len(jobs))
+            self._answer_from_store(jobs)
+            return
+        # Committed: from here on a retry gets this same answer.
+        group.publish()
+
+    def _fill_group(self, connection: Connection, jobs: list[_Job]) -> Group:
+        connection.begin()
+        now = max(self._clock(), self.memory.last_moment)
+        group = Group(connection, self._database, self.memory, now, self._ledger_key)
+        remembered = look_up(connection, [job.key for job in jobs if job.key is not None])
+        for job in jobs:
+            _run_job(job, group, remembered)
+        group.finish()
+        return group
+
+    def _not_stored(self, jobs: list[_Job], error: Exception) -> None:
+        """The transaction failed before COMMIT: nothing is stored. One bad unit must not take the others along."""
+        logger.error("group_failed", error=str(error), jobs=len(jobs))
+        self._disconnect()
+        if len(jobs) > 1:
+            for job in jobs:
+                job.answer, job.error = None, None
+                self._commit_group([job])
+        else:
+            jobs[0].error = Unavailable("The store could not take this in; nothing was stored.")
+
+    def _answer_from_store(self, jobs: list[_Job]) -> None:
+        """COMMIT's outcome is unknown. What is stored under a job's key is its outcome; the rest must ask again."""
+        self._disconnect()
+        remembered: dict[Scope, Remembered] = {}
+        try:
+            connection = self._reconnect()
+            remembered = look_up(connection, [job.key for job in jobs if job.key is not None])
+            connection.rollback()
+        except (SQLAlchemyError, StartRefused) as error:
+            logger.error("store_unreachable", error=str(error))
+            self._disconnect()
+        for job in jobs:
+            found = remembered.get(job.key.place) if job.key is not None else None
+            if job.error is not None:
+                continue
+            if found is None:
+                job.answer, job.error = None, Unavailable("The store did not confirm; ask again with the same key.")
+            else:
+                job.answer = Replayed(found.reference)
+
+    def _reconnect(self) -> Connection:
+        connection = self._connect()
+        memory = self._load(connection)
+        connection.rollback()
+        memory.last_moment = max(memory.last_moment, self.memory.last_moment)
+        self._connection, self.memory = connection, memory
+        return connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close()
+            except SQLAlchemyError as error:
+                logger.warning("disconnect_failed", error=str(error))
+
+
+def _run_job(job: _Job, group: Group, remembered: dict[Scope, Remembered]) -> None:
+    if job.key is not None and (prior := remembered.get(job.key.place)) is not None:
+        if prior.body_hash == job.key.body_hash:
+            job.answer = Replayed(prior.reference)
+        else:
+            job.error = IdempotencyKeyReused()
+        return
+    unit = Unit(group)
+    try:
+        outcome = job.work(unit)
+    except SQLAlchemyError:
+        raise  # the transaction itself may be broken: the whole group starts over
+    except Exception as error:
+        if not isinstance(error, VaultError):
+            logger.exception("unit_failed")
+        unit.undo()
+        job.error = error
+        return
+    if job.key is not None and outcome.reference:
+        key = job.key
+        unit.insert(schema.idempotency, (key.tenant_id, key.scope, key.body_hash, outcome.reference, unit.now))
+        remembered[key.place] = Remembered(key.body_hash, outcome.reference)
+    group.absorb(unit)
+    job.answer = outcome.value
+
+
+def _settle(jobs: Iterable[_Job]) -> None:
+    """Wakes everybody who waits, each event loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in jobs:
+        if job.loop is not None:
+            by_loop.setdefault(job.loop, []).append(job)
+        else:
+            _resolve(job)
+    for loop, theirs in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve_all, theirs)
+
+
+def _resolve_all(jobs: list[_Job]) -> None:
+    for job in jobs:
+        _resolve(job)
+
+
+def _resolve(job: _Job) -> None:
+    if job.future.done():  # cancelled: nobody waits any more
+        return
+    if job.error is not None:
+        job.future.set_exception(job.error)
+    else:
+        job.future.set_result(job.answer)

@@ -1,0 +1,54 @@
+"""What every operation needs from outside, in one frozen value."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ledgix.formats import tokens
+from ledgix.formats.json import JsonObject
+from ledgix.formats.keys import PublicKey
+from ledgix_vault.clearance.clearance import Clearance, answer
+from ledgix_vault.keys.ring import KeyRing
+from ledgix_vault.settings import Settings
+from ledgix_vault.store.proofs import LogProofs
+from ledgix_vault.store.store import Store
+
+
+def system_clock() -> int:
+    """Microseconds since the Unix epoch, by this machine."""
+    return time.time_ns() // 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """A running Vault. `token_key` is the id of the key that signs new tokens."""
+
+    settings: Settings
+    store: Store
+    keys: KeyRing
+    token_key: str
+    proofs: LogProofs = field(default_factory=LogProofs)
+    clock: Callable[[], int] = system_clock
+
+    def token_keys(self) -> Mapping[str, PublicKey]:
+        """The token keys that are listed: those whose tokens may still be valid."""
+        return {self.token_key: self.keys.private(self.token_key).public}
+
+    def answer(self, clearance: Clearance) -> JsonObject:
+        """The answer for the key that asked: with the token while it may be used."""
+        now = self.clock()
+        return answer(clearance, now, self._token(clearance, now))
+
+    def answer_without_token(self, clearance: Clearance) -> JsonObject:
+        """The answer for everybody else."""
+        return answer(clearance, self.clock())
+
+    def _token(self, clearance: Clearance, now: int) -> str | None:
+        """The one token of this approval: the same bytes at every call, signed only after the approval is stored."""
+        facts = clearance.token
+        if facts is None or not facts.handed_out or not clearance.usable(now):
+            return None
+        claims = clearance.claims(self.settings.jwt_issuer, self.settings.jwt_audience)
+        return tokens.issue(claims, self.keys.private(facts.kid))

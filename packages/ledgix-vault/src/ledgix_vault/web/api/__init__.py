@@ -1,0 +1,1 @@
+"""The endpoints beside the hot path, one file for each noun."""

@@ -1,0 +1,114 @@
+"""`POST /register-policy` and the tool schemas."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from ledgix.formats.json import Json, JsonObject
+from ledgix_vault.errors import Invalid, NotFound
+from ledgix_vault.operations.register_policy import Registration, register_policy
+from ledgix_vault.operations.register_tool_schema import register_tool_schema
+from ledgix_vault.policy.snapshot import ActivePolicy
+from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.web.api.context import AKnock, Caller, TheVault, exact_json
+from ledgix_vault.web.api.shapes import answers, body
+
+router = APIRouter(tags=["Policies"])
+LONGEST_POLICY_ID = 128
+MOST_SENTENCES = 500
+LONGEST_SENTENCE = 2000
+
+
+@router.post("/register-policy", **answers("PolicyRegistered", 422), openapi_extra=body("PolicyRegistration"))
+async def post_policy(vault: TheVault, asked: AKnock) -> Response:
+    """Register a policy: plain sentences, rules in the rule language, or both.
+
+    What compiles becomes executable at once; a sentence that does not is kept, reported in `message`, and sends the
+    requests that the policy covers to review. A new registration of the same `policy_id` is a new version.
+    """
+    active, replayed = await register_policy(vault, asked.caller, _registration(asked.json()), asked.key)
+    return exact_json(_answer(active), replayed=replayed)
+
+
+@router.put("/tool-schemas/{tool_name}", **answers("ToolSchema", 422), openapi_extra=body("JsonSchema"))
+async def put_tool_schema(tool_name: str, vault: TheVault, asked: AKnock) -> Response:
+    """Register the JSON Schema of a tool's arguments: rules are type-checked against it from then on."""
+    parsed = await register_tool_schema(vault, asked.caller, tool_name, asked.json())
+    return exact_json({"tool_name": parsed.tool_name, "schema": parsed.to_json()})
+
+
+@router.get("/tool-schemas", **answers("ToolSchemaList"))
+async def get_tool_schemas(vault: TheVault, caller: Caller) -> Response:
+    """The registered tool schemas, by tool name."""
+    caller.require(Scope.SCHEMAS)
+    schemas = vault.store.tenant(caller.tenant_id).snapshot.schemas
+    found: list[Json] = [{"tool_name": name, "schema": schemas[name].to_json()} for name in sorted(schemas)]
+    return exact_json({"tool_schemas": found})
+
+
+@router.get("/tool-schemas/{tool_name}", **answers("ToolSchema", 404))
+async def get_tool_schema(tool_name: str, vault: TheVault, caller: Caller) -> Response:
+    """One tool's schema."""
+    caller.require(Scope.SCHEMAS)
+    found = vault.store.tenant(caller.tenant_id).snapshot.schemas.get(tool_name)
+    if found is None:
+        raise NotFound(f"There is no schema for the tool {tool_name!r}.")
+    return exact_json({"tool_name": tool_name, "schema": found.to_json()})
+
+
+def _registration(content: JsonObject) -> Registration:
+    policy_id = content.get("policy_id")
+    if not isinstance(policy_id, str) or not 1 <= len(policy_id) <= LONGEST_POLICY_ID or not policy_id.isprintable():
+        raise Invalid(f"is required: 1 to {LONGEST_POLICY_ID} printable characters", path="$.policy_id")
+    description, definition = content.get("description", ""), content.get("definition")
+    if not isinstance(description, str):
+        raise Invalid("must be a string", path="$.description")
+    if definition is not None and not isinstance(definition, str):
+        raise Invalid("must be a string: the rules as YAML or JSON text", path="$.definition")
+    return Registration(
+        policy_id=policy_id,
+        description=description,
+        sentences=_strings(content, "rules"),
+        tools=_strings(content, "tools"),
+        definition=definition,
+    )
+
+
+def _strings(content: JsonObject, name: str) -> tuple[str, ...]:
+    value = content.get(name, [])
+    if not isinstance(value, list) or len(value) > MOST_SENTENCES:
+        raise Invalid(f"must be a list of at most {MOST_SENTENCES} strings", path=f"$.{name}")
+    found = []
+    for i, item in enumerate(value):
+        if not isinstance(item, str) or len(item) > LONGEST_SENTENCE:
+            raise Invalid(f"must be a string of at most {LONGEST_SENTENCE} characters", path=f"$.{name}[{i}]")
+        found.append(item)
+    return tuple(found)
+
+
+def _answer(active: ActivePolicy) -> JsonObject:
+    document = active.document
+    return {
+        "policy_id": document.policy_id,
+        "status": "registered",
+        "message": _message(active),
+        "policy_version_id": active.version_id,
+        "version": active.version,
+        "policy_content_hash": document.content_hash,
+        "rules": document.to_json()["rules"],
+        "uncompiled": list(document.uncompiled),
+        "otherwise": str(document.otherwise),
+    }
+
+
+def _message(active: ActivePolicy) -> str:
+    document = active.document
+    rules, left = len(document.rules), document.uncompiled
+    parts = [f"Version {active.version} is active with {rules} executable rule{'' if rules == 1 else 's'}."]
+    if left:
+        quoted = "; ".join(f"“{sentence}”" for sentence in left)
+        parts.append(
+            f"Not understood, so every request that this policy covers goes to a person until it is rewritten: {quoted}"
+        )
+    return " ".join(parts)

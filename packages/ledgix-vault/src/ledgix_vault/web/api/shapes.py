@@ -1,0 +1,276 @@
+"""The shapes of bodies and answers, for OpenAPI. A test sends generated requests and holds the answers against these."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from ledgix.formats.events import ConfidenceBucket, EventKind
+from ledgix_vault.clearance.decision import Outcome
+from ledgix_vault.reviews.review import ReviewStatus
+
+Schema = dict[str, Any]
+
+STRING: Schema = {"type": "string"}
+BOOLEAN: Schema = {"type": "boolean"}
+INTEGER: Schema = {"type": "integer"}
+NUMBER: Schema = {"type": "number"}
+OBJECT: Schema = {"type": "object"}
+NULL: Schema = {"type": "null"}
+UUID: Schema = {"type": "string", "format": "uuid"}
+MOMENT: Schema = {"type": "string", "format": "date-time", "description": "RFC 3339, UTC"}
+HASH: Schema = {"type": "string", "pattern": "^([0-9a-f]{64})?$", "description": "SHA-256, hex"}
+
+
+def ref(name: str) -> Schema:
+    """A reference to a component."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def or_null(schema: Schema) -> Schema:
+    """That, or null."""
+    return {"anyOf": [schema, NULL]}
+
+
+def a_list(item: Schema) -> Schema:
+    """A list of those."""
+    return {"type": "array", "items": item}
+
+
+def one_of(*values: str) -> Schema:
+    """One of a closed set of strings."""
+    return {"type": "string", "enum": list(values)}
+
+
+def an_object(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    """An object with these members."""
+    return {"type": "object", "properties": {**required, **(optional or {})}, "required": list(required)}
+
+
+def answers(name: str, *errors: int, authenticated: bool = True) -> dict[str, Any]:
+    """For a route: what a good answer looks like, and which problems there may be."""
+    statuses = {*errors, 500, *((401, 403, 413, 422, 429, 503) if authenticated else ())}
+    return {
+        "responses": {
+            200: {"description": "Done", "content": {"application/json": {"schema": ref(name)}}},
+            **{status: problem_answer(status) for status in sorted(statuses)},
+        }
+    }
+
+
+def problem_answer(status: int) -> dict[str, Any]:
+    """The OpenAPI response of a problem (RFC 9457)."""
+    return {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/problem+json": {"schema": ref("Problem")}},
+    }
+
+
+def body(name: str, *, idempotent: bool = True) -> dict[str, Any]:
+    """For a route: its JSON body, and the header for safe retries."""
+    extra: dict[str, Any] = {"requestBody": {"required": True, "content": {"application/json": {"schema": ref(name)}}}}
+    if idempotent:
+        extra["parameters"] = [IDEMPOTENCY_PARAMETER]
+    return extra
+
+
+IDEMPOTENCY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "maxLength": 255},
+    "description": "One key for all retries of one request (24 h): the same answer, never a second effect.",
+}
+
+_BUCKET = one_of(*ConfidenceBucket)
+_TEXT_OR_NULL = or_null(STRING)
+
+_REQUEST_FIELDS: dict[str, Schema] = {
+    "tool_args": {**OBJECT, "description": "The exact arguments of the call"},
+    "agent_id": {**STRING, "default": "default-agent"},
+    "session_id": {**STRING, "default": ""},
+    "context": {**OBJECT, "description": "policy_id is a hint; facts is what the application knows"},
+    "human_principal": _TEXT_OR_NULL,
+    "parent_jti": _TEXT_OR_NULL,
+    "destination_uri": _TEXT_OR_NULL,
+    "destination_provider": _TEXT_OR_NULL,
+    "destination_account_ref": _TEXT_OR_NULL,
+    "data_categories": or_null(a_list(STRING)),
+    "purpose": _TEXT_OR_NULL,
+    "processing_register_ref": _TEXT_OR_NULL,
+    "dataset_ref": _TEXT_OR_NULL,
+    "accepts": a_list(STRING),
+}
+_TOOL_NAME = {"type": "string", "minLength": 1, "maxLength": 256}
+
+COMPONENTS: dict[str, Schema] = {
+    "Problem": an_object(
+        {"type": STRING, "title": STRING, "status": INTEGER, "detail": STRING, "code": STRING},
+        {"path": STRING, "scope": STRING, "request_id": STRING, "problems": a_list(OBJECT)},
+    ),
+    "ClearanceRequest": an_object({"tool_name": _TOOL_NAME}, _REQUEST_FIELDS),
+    "Clearance": an_object(
+        {
+            "status": one_of("processing", "approved", "denied", "pending_review"),
+            "decision_status": one_of("approved", "denied", "approved_pending_review"),
+            "requires_manual_review": BOOLEAN,
+            "token": _TEXT_OR_NULL,
+            "reason": STRING,
+            "reason_code": _TEXT_OR_NULL,
+            "request_id": UUID,
+            "confidence_bucket": _BUCKET,
+            "minimum_confidence_bucket": _BUCKET,
+            "policy_version_id": or_null(UUID),
+            "policy_content_hash": or_null(HASH),
+            "outcome": one_of(*Outcome),
+            "decided_policy_version_id": or_null(UUID),
+            "effective_args": or_null(OBJECT),
+            "citations": a_list(OBJECT),
+            "expires_at": or_null(MOMENT),
+        }
+    ),
+    "MintRequest": an_object(
+        {"tool_name": _TOOL_NAME, "original_request_id": {"type": "string", "minLength": 1, "maxLength": 64}},
+        _REQUEST_FIELDS
+        | dict.fromkeys(("policy_id", "policy_version_id", "policy_content_hash"), _TEXT_OR_NULL)
+        | {"confidence_bucket": _TEXT_OR_NULL, "reason": _TEXT_OR_NULL},
+    ),
+    "Minted": an_object({"token": _TEXT_OR_NULL, "reason": STRING, "request_id": UUID}),
+    "ConsumeRequest": an_object(
+        {"token": {"type": "string", "minLength": 1, "maxLength": 16384}},
+        {"tool_name": _TEXT_OR_NULL, "tool_args": or_null(OBJECT)},
+    ),
+    "Consumed": an_object({"status": one_of("consumed"), "jti": STRING, "request_id": UUID, "claims": OBJECT}),
+    "PolicyRegistration": an_object(
+        {"policy_id": {"type": "string", "minLength": 1, "maxLength": 128}},
+        {
+            "description": STRING,
+            "rules": {**a_list({"type": "string", "maxLength": 2000}), "maxItems": 500, "description": "Plain English"},
+            "tools": {**a_list(STRING), "description": "Globs of the tools it covers; empty means all"},
+            "definition": {**_TEXT_OR_NULL, "description": "Rules in the rule language, as YAML or JSON text"},
+        },
+    ),
+    "PolicyRegistered": an_object(
+        {
+            "policy_id": STRING,
+            "status": one_of("registered"),
+            "message": STRING,
+            "policy_version_id": UUID,
+            "version": INTEGER,
+            "policy_content_hash": HASH,
+            "rules": a_list(OBJECT),
+            "uncompiled": a_list(STRING),
+            "otherwise": one_of("approve", "review", "deny"),
+        }
+    ),
+    "JsonSchema": {**OBJECT, "description": "The JSON Schema of a tool's arguments"},
+    "ToolSchema": an_object({"tool_name": STRING, "schema": OBJECT}),
+    "ToolSchemaList": an_object({"tool_schemas": a_list(ref("ToolSchema"))}),
+    "ReviewItem": an_object(
+        {"request_id": UUID, "tool_name": STRING, "tool_args": OBJECT, "review_status": one_of(*ReviewStatus)}
+    ),
+    "ReviewPage": an_object({"reviews": a_list(ref("ReviewItem")), "next_cursor": STRING}),
+    "ReviewDecision": an_object(
+        {"approved": BOOLEAN},
+        {"review_reason": {"type": "string", "maxLength": 4000}, "effective_args": or_null(OBJECT)},
+    ),
+    "ReviewSettings": an_object(
+        {},
+        {
+            "minimum_confidence_bucket": _BUCKET,
+            "review_expiry_seconds": {"type": "integer", "minimum": 1, "maximum": 30 * 24 * 3600},
+            "quorum": {"type": "integer", "minimum": 1, "maximum": 10},
+            "separation_of_duties": BOOLEAN,
+            "default_verdict": one_of("review", "deny"),
+        },
+    ),
+    "LedgerEntry": an_object(
+        {
+            "seq": INTEGER,
+            "event_uuid": UUID,
+            "request_id": UUID,
+            "kind": one_of(*EventKind),
+            "agent_id": STRING,
+            "policy_id": STRING,
+            "policy_version_id": STRING,
+            "policy_content_hash": HASH,
+            "intent_hash": HASH,
+            "tool_name": STRING,
+            "tool_args": OBJECT,
+            "action_category": STRING,
+            "action_metadata": OBJECT,
+            "reason": STRING,
+            "citations": a_list(OBJECT),
+            "evidence_chunks": a_list(OBJECT),
+            "confidence": NUMBER,
+            "approved": BOOLEAN,
+            "accepted_at": MOMENT,
+            "canonical_version": INTEGER,
+            "event_hash": HASH,
+            "leaf_hash": HASH,
+            "leaf_index": or_null(INTEGER),
+            "checkpoint_id": or_null(INTEGER),
+            "receipt_algorithm": one_of("Ed25519"),
+            "receipt_key_id": STRING,
+            "receipt_signature": STRING,
+            "receipt_payload": STRING,
+            "intent": OBJECT,
+        },
+        {
+            "confidence_bucket": _BUCKET,
+            "decision_status": one_of("approved", "denied", "approved_pending_review"),
+        },
+    ),
+    "LedgerEntries": an_object({"entries": a_list(ref("LedgerEntry"))}),
+    "Checkpoint": an_object(
+        {
+            "checkpoint_id": INTEGER,
+            "microblock_id": INTEGER,
+            "tree_size": INTEGER,
+            "root_hash": HASH,
+            "checkpoint_hash": HASH,
+            "prev_checkpoint_hash": HASH,
+            "signature_algorithm": one_of("Ed25519"),
+            "signer_key_id": STRING,
+            "checkpoint_signature": STRING,
+            "checkpoint_payload": STRING,
+            "signed_at": MOMENT,
+            "mmd_seconds": INTEGER,
+            "export_target": STRING,
+            "export_uri": STRING,
+            "export_status": STRING,
+        },
+        {"exported_at": MOMENT},
+    ),
+    "Checkpoints": an_object({"checkpoints": a_list(ref("Checkpoint"))}),
+    "LedgerCheck": an_object(
+        {"intact": BOOLEAN, "verified_entries": INTEGER, "verified_checkpoints": INTEGER},
+        {"latest_leaf_hash": HASH, "latest_checkpoint_hash": HASH, "error": STRING},
+    ),
+    "InclusionProof": an_object(
+        {
+            "event_uuid": UUID,
+            "request_id": UUID,
+            "event_hash": HASH,
+            "leaf_hash": HASH,
+            "leaf_index": INTEGER,
+            "tree_size": INTEGER,
+            "path": a_list(HASH),
+            "checkpoint": ref("Checkpoint"),
+        }
+    ),
+    "ConsistencyProof": an_object(
+        {"from_checkpoint": ref("Checkpoint"), "to_checkpoint": ref("Checkpoint"), "path": a_list(HASH)}
+    ),
+    "ProofBundle": an_object(
+        {
+            "event": ref("LedgerEntry"),
+            "inclusion": ref("InclusionProof"),
+            "keys": a_list(OBJECT),
+            "related": a_list(OBJECT),
+        },
+        {"consistency": ref("ConsistencyProof")},
+    ),
+    "Health": an_object({"status": STRING}),
+    "KeySet": an_object({"keys": a_list(OBJECT)}),
+}

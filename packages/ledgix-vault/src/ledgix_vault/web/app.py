@@ -1,0 +1,50 @@
+"""The ASGI application: the hot path in front, FastAPI behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.responses import HTMLResponse, JSONResponse
+
+import ledgix_vault
+from ledgix_vault.vault import Vault
+from ledgix_vault.web.api import ledger, open, policies, reviews
+from ledgix_vault.web.docs_page import render_docs
+from ledgix_vault.web.hot import App, HotPath
+from ledgix_vault.web.openapi import describe
+from ledgix_vault.web.problems import HANDLERS
+from ledgix_vault.worker import Worker
+
+DESCRIPTION = "Decides tool calls by policy, issues one-call tokens, keeps a tamper-evident ledger."
+
+
+def build_app(vault: Vault, worker: Worker) -> App:
+    """The application that serves this Vault."""
+    api = FastAPI(
+        title="Ledgix Vault",
+        version=ledgix_vault.__version__,
+        description=DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers=HANDLERS,
+    )
+    api.state.vault, api.state.worker = vault, worker
+    for room in (open, policies, reviews, ledger):
+        api.include_router(room.router)
+    _describe_itself(api)
+    return HotPath(vault, api)
+
+
+def _describe_itself(api: FastAPI) -> None:
+    description: dict[str, Any] = describe(api)
+    page = render_docs(description)
+
+    @api.get("/openapi.json", include_in_schema=False)
+    async def get_openapi_json() -> JSONResponse:
+        return JSONResponse(description)
+
+    @api.get("/docs", include_in_schema=False)
+    async def get_docs() -> HTMLResponse:
+        return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})

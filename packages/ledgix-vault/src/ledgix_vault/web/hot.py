@@ -1,0 +1,127 @@
+"""The four endpoints that every guarded call passes: raw bytes in, raw bytes out, no framework in between."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ledgix.formats import json
+from ledgix.formats.json import JsonObject
+from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.errors import Invalid, VaultError
+from ledgix_vault.operations.clearance_status import clearance_status
+from ledgix_vault.operations.consume_token import Consumption, consume_token
+from ledgix_vault.operations.mint_token import mint_token
+from ledgix_vault.operations.request_clearance import request_clearance
+from ledgix_vault.vault import Vault
+from ledgix_vault.web.doors import API_KEY_HEADER, REPLAYED_HEADER, authenticate, knock
+from ledgix_vault.web.problems import OWN_FAULT, problem
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+Handler = Callable[[Vault, Request], Awaitable[Response]]
+
+STATUS_PREFIX = "/clearance-status/"
+LONGEST_TOKEN = 16_384
+_JSON_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+logger = structlog.get_logger(__name__)
+
+
+class HotPath:
+    """Answers the hot endpoints itself and hands everything else to `rest`."""
+
+    def __init__(self, vault: Vault, rest: App) -> None:
+        self._vault = vault
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        handler = _handler(scope) if scope["type"] == "http" else None
+        if handler is None:
+            await self._rest(scope, receive, send)
+            return
+        response = await _answer(handler, self._vault, Request(scope, receive))
+        await response(scope, receive, send)
+
+
+def _handler(scope: Scope) -> Handler | None:
+    path = scope["path"]
+    if scope["method"] == "POST":
+        return _POSTS.get(path)
+    if scope["method"] == "GET" and path.startswith(STATUS_PREFIX):
+        return _clearance_status
+    return None
+
+
+async def _answer(handler: Handler, vault: Vault, request: Request) -> Response:
+    try:
+        return await handler(vault, request)
+    except VaultError as error:
+        return problem(error).response()
+    except Exception:
+        logger.exception("request_failed", path=request.url.path)
+        return problem(VaultError(OWN_FAULT)).response()
+
+
+async def _request_clearance(vault: Vault, request: Request) -> Response:
+    asked = await knock(request, vault.store, vault.settings.body_limit)
+    clearance, replayed = await request_clearance(vault, asked.caller, ClearanceRequest.parse(asked.json()), asked.key)
+    return _json(vault.answer(clearance), replayed=replayed)
+
+
+async def _clearance_status(vault: Vault, request: Request) -> Response:
+    caller = authenticate(vault.store, request.headers.get(API_KEY_HEADER))
+    return _json(await clearance_status(vault, caller, request.url.path.removeprefix(STATUS_PREFIX)))
+
+
+async def _mint_token(vault: Vault, request: Request) -> Response:
+    asked = await knock(request, vault.store, vault.settings.body_limit)
+    body = asked.json()
+    original = _required_text(body, "original_request_id", 64)
+    minted, replayed = await mint_token(vault, asked.caller, ClearanceRequest.parse(body), original, asked.key)
+    answer = vault.answer(minted)
+    return _json({name: answer[name] for name in ("token", "reason", "request_id")}, replayed=replayed)
+
+
+async def _consume_token(vault: Vault, request: Request) -> Response:
+    asked = await knock(request, vault.store, vault.settings.body_limit)
+    body = asked.json()
+    consumption = Consumption(
+        token=_required_text(body, "token", LONGEST_TOKEN),
+        tool_name=_optional(body, "tool_name", str),
+        tool_args=_optional(body, "tool_args", dict),
+    )
+    claims, replayed = await consume_token(vault, asked.caller, consumption, vault.token_keys(), asked.key)
+    return _json(
+        {"status": "consumed", "jti": claims.jti, "request_id": claims.request_id, "claims": claims.to_json()},
+        replayed=replayed,
+    )
+
+
+_POSTS: dict[str, Handler] = {
+    "/request-clearance": _request_clearance,
+    "/mint-token": _mint_token,
+    "/consume-token": _consume_token,
+}
+
+
+def _json(content: JsonObject, *, replayed: bool = False) -> Response:
+    headers = {**_JSON_HEADERS, REPLAYED_HEADER: "true"} if replayed else _JSON_HEADERS
+    return Response(json.dumps(content), headers=headers)
+
+
+def _required_text(body: JsonObject, name: str, longest: int) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        raise Invalid(f"is required: a string of 1 to {longest} characters", path=f"$.{name}")
+    return value
+
+
+def _optional(body: JsonObject, name: str, kind: type[Any]) -> Any:
+    value = body.get(name)
+    if value is not None and not isinstance(value, kind):
+        raise Invalid(f"must be {'a string' if kind is str else 'an object'} or absent", path=f"$.{name}")
+    return value

@@ -1,0 +1,70 @@
+"""What the Vault does by itself: checkpoints every second or so, due jobs, forgetting old idempotency keys.
+
+Each duty runs on its own; one that fails says so in the log and goes on with the next round. None of them is needed for
+a correct answer: a late decision or proof does what is due by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import structlog
+
+from ledgix_vault.errors import VaultError
+from ledgix_vault.operations.run_due_jobs import forget_old_keys, run_due_jobs
+from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
+from ledgix_vault.store.high_water import HighWater
+from ledgix_vault.vault import Vault
+
+JOB_INTERVAL = 1.0
+FORGET_INTERVAL = 3600.0
+logger = structlog.get_logger(__name__)
+
+
+class Worker:
+    """The duties of one process. `sign_now` serves callers that can't wait for the next checkpoint."""
+
+    def __init__(self, vault: Vault, high_water: HighWater) -> None:
+        self._vault = vault
+        self._high_water = high_water
+        self._signing = asyncio.Lock()
+
+    async def sign_now(self, tenant_id: str) -> None:
+        """Signs and publishes a checkpoint of one log, if it grew."""
+        async with self._signing:
+            await sign_checkpoints(self._vault, self._high_water, [tenant_id])
+
+    async def sign_all(self) -> None:
+        """Signs and publishes a checkpoint of every log that grew."""
+        async with self._signing:
+            await sign_checkpoints(self._vault, self._high_water)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Runs all duties until the block ends; what is unsigned then gets its checkpoint."""
+        duties = [
+            asyncio.create_task(_repeat("checkpoints", self.sign_all, self._vault.settings.checkpoint_interval)),
+            asyncio.create_task(_repeat("jobs", lambda: run_due_jobs(self._vault), JOB_INTERVAL)),
+            asyncio.create_task(_repeat("forget", lambda: forget_old_keys(self._vault), FORGET_INTERVAL)),
+        ]
+        try:
+            yield
+        finally:
+            for duty in duties:
+                duty.cancel()
+            await asyncio.gather(*duties, return_exceptions=True)
+            with contextlib.suppress(VaultError):  # the next start signs what this one couldn't
+                await self.sign_all()
+
+
+async def _repeat(duty: str, work: Callable[[], Awaitable[object]], interval: float) -> None:
+    while True:
+        await asyncio.sleep(interval)
+        try:
+            await work()
+        except VaultError as error:
+            logger.warning("duty_failed", duty=duty, code=error.code, detail=error.detail)
+        except Exception:
+            logger.exception("duty_failed", duty=duty)
