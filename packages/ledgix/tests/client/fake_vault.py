@@ -24,6 +24,11 @@ from ledgix.formats.tokens import TokenClaims
 API_KEY = "vk_test_agent"
 TENANT = "acme"
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
+UNSAID = {
+    **dict.fromkeys(("human_principal", "parent_jti", "destination_uri", "destination_provider", "data_categories")),
+    **dict.fromkeys(("destination_account_ref", "purpose", "processing_register_ref", "dataset_ref")),
+    "accepts": [],
+}
 ACCEPTED_AT = "2026-01-01T00:00:00.000000Z"
 
 
@@ -374,7 +379,7 @@ class FakeVault:
             tenant=TENANT,
             kind="clearance.decided",
             request_id=asked.request_id,
-            request=asked.body,
+            request={**UNSAID, **asked.body},
             decision=decision,
             action_category="clearance.decided",
             action_metadata={},
@@ -406,9 +411,7 @@ class FakeVault:
         return checkpoints.sign(size, size, root, "", ACCEPTED_AT, 30, self.ledger_key)
 
     def inclusion(self, request_id: str) -> bundles.InclusionProof:
-        index = next(
-            i for i, (sealed, _) in enumerate(self.log) if sealed.event.intent["request_id"] == request_id
-        )
+        index = next(i for i, (sealed, _) in enumerate(self.log) if sealed.event.intent["request_id"] == request_id)
         path = tree.inclusion_proof(index, len(self.log), self)
         return bundles.inclusion(self.entry(index), path, self.checkpoint(len(self.log)), index)
 

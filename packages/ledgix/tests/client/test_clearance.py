@@ -28,8 +28,10 @@ ARGS = {"order_id": "A-1", "amount": 45.5}
 def test_an_approval_comes_back_verified(vault: FakeVault) -> None:
     clearance = vault.client().request_clearance("stripe_refund", ARGS)
     assert clearance.is_approved
-    assert clearance.status is Status.APPROVED and clearance.outcome is Outcome.APPROVED
-    assert clearance.claims is not None and clearance.claims.tool == "stripe_refund"
+    assert clearance.status is Status.APPROVED
+    assert clearance.outcome is Outcome.APPROVED
+    assert clearance.claims is not None
+    assert clearance.claims.tool == "stripe_refund"
     assert clearance.approved_args == json.from_python(ARGS)
     assert clearance.token not in repr(clearance)
 
@@ -139,7 +141,8 @@ def test_status_is_a_look_and_no_use(vault: FakeVault) -> None:
     clearance = client.request_clearance("t", ARGS)
     for _ in range(3):
         seen = client.clearance_status(clearance.request_id, request=clearance.request)
-        assert seen.token == clearance.token and seen.claims == clearance.claims
+        assert seen.token == clearance.token
+        assert seen.claims == clearance.claims
 
 
 def test_cancel_takes_a_request_back(vault: FakeVault) -> None:
@@ -148,7 +151,8 @@ def test_cancel_takes_a_request_back(vault: FakeVault) -> None:
     with pytest.raises(ReviewPending) as pending:
         client.request_clearance("t", ARGS)
     cancelled = pending.value.review.cancel()
-    assert cancelled.outcome is Outcome.CANCELLED and not cancelled.is_approved
+    assert cancelled.outcome is Outcome.CANCELLED
+    assert not cancelled.is_approved
     with pytest.raises(ClearanceDenied) as denied:
         pending.value.review.wait()
     assert denied.value.reason_code == "cancelled_by_agent"
