@@ -217,7 +217,9 @@ class FakeVault:
                 self.schemas[tool] = body
                 return 200, {"tool_name": tool, "schema": body}
             case "GET", "tool-schemas":
-                return 200, {"tool_schemas": [{"tool_name": tool} for tool in self.schemas]}
+                return 200, {
+                    "tool_schemas": [{"tool_name": tool, "schema": self.schemas[tool]} for tool in self.schemas]
+                }
             case "GET", "tool-schemas", tool if tool in self.schemas:
                 return 200, {"tool_name": tool, "schema": self.schemas[tool]}
             case "GET", "ledger":

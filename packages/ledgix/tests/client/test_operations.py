@@ -91,8 +91,8 @@ def test_policies_settings_and_schemas(vault: FakeVault) -> None:
     schema = {"type": "object", "properties": {"amount": {"type": "number", "maximum": 99.5}}}
     client.register_tool_schema("pay/out now", schema)
     assert "/tool-schemas/pay%2Fout%20now" in vault.paths()
-    assert client.tool_schema("pay/out now")["schema"]["type"] == "object"
-    assert client.tool_schemas()["tool_schemas"] == [{"tool_name": "pay/out now"}]
+    assert client.tool_schema("pay/out now").schema["type"] == "object"
+    assert [known.tool_name for known in client.tool_schemas()] == ["pay/out now"]
 
 
 @pytest.mark.parametrize("request_id", ["../ledger", "a/b", "a?b", "%2e%2e", ".."])

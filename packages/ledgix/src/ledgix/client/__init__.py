@@ -16,6 +16,7 @@ from ledgix.client.answers import (
     ReviewSettings,
     ReviewSummary,
     Status,
+    ToolSchema,
 )
 from ledgix.client.asked import CHANGED_ARGS, CallDetails, ClearanceRequest
 from ledgix.client.ledger import LedgerEntry, LedgerVerification, ProofBundle
@@ -46,4 +47,5 @@ __all__ = [
     "ReviewSettings",
     "ReviewSummary",
     "Status",
+    "ToolSchema",
 ]

@@ -9,14 +9,16 @@ from ledgix.client.answers import (
     PolicyRegistered,
     ReviewPage,
     ReviewSettings,
+    ToolSchema,
     read_policy,
     read_review_page,
     read_review_settings,
+    read_tool_schema,
+    read_tool_schemas,
 )
 from ledgix.client.exchange import Exchange
 from ledgix.client.flow import Flow
 from ledgix.client.requests import segment
-from ledgix.formats.json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,13 @@ class Administration:
     def set_review_settings(self, settings: Mapping[str, object]) -> Flow[ReviewSettings]:
         return self.exchange.read(self.exchange.build.put("/review-settings", settings), read_review_settings)
 
-    def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> Flow[JsonObject]:
+    def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> Flow[ToolSchema]:
         """PUT /tool-schemas/{tool_name}: the JSON Schema that conditions about this tool are typed against."""
         put = self.exchange.build.put(f"/tool-schemas/{segment(tool_name)}", schema)
-        return self.exchange.read(put, _as_it_is)
+        return self.exchange.read(put, read_tool_schema)
 
-    def tool_schemas(self) -> Flow[JsonObject]:
-        return self.exchange.read(self.exchange.build.get("/tool-schemas"), _as_it_is)
+    def tool_schemas(self) -> Flow[tuple[ToolSchema, ...]]:
+        return self.exchange.read(self.exchange.build.get("/tool-schemas"), read_tool_schemas)
 
-    def tool_schema(self, tool_name: str) -> Flow[JsonObject]:
-        return self.exchange.read(self.exchange.build.get(f"/tool-schemas/{segment(tool_name)}"), _as_it_is)
-
-
-def _as_it_is(answer: JsonObject) -> JsonObject:
-    return answer
+    def tool_schema(self, tool_name: str) -> Flow[ToolSchema]:
+        return self.exchange.read(self.exchange.build.get(f"/tool-schemas/{segment(tool_name)}"), read_tool_schema)

@@ -19,6 +19,7 @@ from ledgix.client.answers import (
     ReviewPage,
     ReviewSettings,
     ReviewSummary,
+    ToolSchema,
 )
 from ledgix.client.asked import CallDetails, ClearanceRequest
 from ledgix.client.clearances import CANCELLED, Patience
@@ -30,7 +31,6 @@ from ledgix.client.replay import PROCESS_WIDE, ReplayMemories
 from ledgix.client.settings import ClientSettings, ModeName
 from ledgix.formats.bundles import ConsistencyProof, InclusionProof
 from ledgix.formats.checkpoints import Checkpoint
-from ledgix.formats.json import JsonObject
 from ledgix.formats.tokens import TokenClaims
 
 T = TypeVar("T")
@@ -133,16 +133,16 @@ class AsyncLedgix:
             )
         )
 
-    async def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> JsonObject:
+    async def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> ToolSchema:
         """Tells the Vault the types of a tool's arguments, as JSON Schema."""
         return await self._run(self._core.administration.register_tool_schema(tool_name, schema))
 
-    async def tool_schemas(self) -> JsonObject:
-        """All registered tool schemas, as the Vault lists them."""
+    async def tool_schemas(self) -> tuple[ToolSchema, ...]:
+        """All registered tool schemas, by tool name."""
         return await self._run(self._core.administration.tool_schemas())
 
-    async def tool_schema(self, tool_name: str) -> JsonObject:
-        """One tool's schema, as the Vault shows it."""
+    async def tool_schema(self, tool_name: str) -> ToolSchema:
+        """One tool's schema."""
         return await self._run(self._core.administration.tool_schema(tool_name))
 
     async def review_settings(self) -> ReviewSettings:

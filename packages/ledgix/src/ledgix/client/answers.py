@@ -217,3 +217,20 @@ class ReviewSettings:
 def read_review_settings(answer: JsonObject) -> ReviewSettings:
     bucket = Members(answer, "review settings").one_of("minimum_confidence_bucket", ConfidenceBucket)
     return ReviewSettings(bucket, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSchema:
+    """The JSON Schema of a tool's arguments, as the Vault keeps it."""
+
+    tool_name: str
+    schema: JsonObject
+
+
+def read_tool_schema(answer: JsonObject) -> ToolSchema:
+    said = Members(answer, "tool schema")
+    return ToolSchema(said.text("tool_name"), said.object("schema"))
+
+
+def read_tool_schemas(answer: JsonObject) -> tuple[ToolSchema, ...]:
+    return tuple(read_tool_schema(item) for item in Members(answer, "tool schemas").objects("tool_schemas"))

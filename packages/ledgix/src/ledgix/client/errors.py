@@ -20,7 +20,6 @@ LedgixError
     └── ReplayMemoryFull    no room to remember one more token, so none is accepted
 """
 
-# ruff: noqa: N818 - verdicts and mishaps, named as people say them
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any

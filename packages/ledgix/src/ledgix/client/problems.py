@@ -106,7 +106,7 @@ def consume_error(error: VaultRefused) -> LedgixError | None:
 
 
 def mint_error(error: VaultRefused) -> LedgixError | None:
-    """POST /mint-token: the verdict on the call, if it is one: a 403 about a request of its own, not about the caller."""
+    """POST /mint-token: the verdict on the call, if it is one: a 403 about a new request, not about the caller."""
     if error.status == 403 and error.request_id:
         return ClearanceDenied(error.detail, error.code, error.request_id)
     return None

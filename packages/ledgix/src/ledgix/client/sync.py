@@ -16,6 +16,7 @@ from ledgix.client.answers import (
     ReviewPage,
     ReviewSettings,
     ReviewSummary,
+    ToolSchema,
 )
 from ledgix.client.asked import CallDetails, ClearanceRequest
 from ledgix.client.clearances import CANCELLED, Patience
@@ -27,7 +28,6 @@ from ledgix.client.replay import PROCESS_WIDE, ReplayMemories
 from ledgix.client.settings import ClientSettings, ModeName
 from ledgix.formats.bundles import ConsistencyProof, InclusionProof
 from ledgix.formats.checkpoints import Checkpoint
-from ledgix.formats.json import JsonObject
 from ledgix.formats.tokens import TokenClaims
 
 T = TypeVar("T")
@@ -131,16 +131,16 @@ class Ledgix:
             )
         )
 
-    def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> JsonObject:
+    def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> ToolSchema:
         """Tells the Vault the types of a tool's arguments, as JSON Schema."""
         return self._run(self._core.administration.register_tool_schema(tool_name, schema))
 
-    def tool_schemas(self) -> JsonObject:
-        """All registered tool schemas, as the Vault lists them."""
+    def tool_schemas(self) -> tuple[ToolSchema, ...]:
+        """All registered tool schemas, by tool name."""
         return self._run(self._core.administration.tool_schemas())
 
-    def tool_schema(self, tool_name: str) -> JsonObject:
-        """One tool's schema, as the Vault shows it."""
+    def tool_schema(self, tool_name: str) -> ToolSchema:
+        """One tool's schema."""
         return self._run(self._core.administration.tool_schema(tool_name))
 
     def review_settings(self) -> ReviewSettings:
