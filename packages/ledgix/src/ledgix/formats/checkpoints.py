@@ -90,7 +90,7 @@ class Checkpoint:
         )
 
 
-def sign(  # noqa: PLR0917  # what a checkpoint states, in the order of the contract
+def sign(  # what a checkpoint states, in the order of the contract
     checkpoint_id: int,
     tree_size: int,
     root_hash: str,
@@ -144,7 +144,7 @@ def verify(checkpoint: Checkpoint, key: PublicKey) -> None:
     key.verify(checkpoint.signature, payload)
 
 
-def _payload(  # noqa: PLR0917
+def _payload(
     tree_size: int,
     root_hash: str,
     prev_checkpoint_hash: str,

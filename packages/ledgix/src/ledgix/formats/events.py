@@ -185,11 +185,11 @@ def event_hash_of_entry(entry: JsonObject) -> str:
     try:
         intent = members.obj(entry, "intent")
         check_intent(intent)
-        members.require(entry, _PAYLOAD_MEMBERS)
+        members.require(entry, PAYLOAD_MEMBERS)
         _check_agreement(entry, intent)
         if members.whole(entry, "canonical_version") != CANONICAL_VERSION:
             raise FormatError(f"canonical_version must be {CANONICAL_VERSION}")
-        payload = {name: cbor.doubles(entry[name]) for name in _PAYLOAD_MEMBERS}
+        payload = {name: cbor.doubles(entry[name]) for name in PAYLOAD_MEMBERS}
         payload["canonical_version"] = CANONICAL_VERSION
         return sha256(_DOMAIN + cbor.encode(payload)).hexdigest()
     except FormatError as error:
@@ -200,11 +200,11 @@ def _check_agreement(entry: JsonObject, intent: JsonObject) -> None:
     if entry.get("intent_hash") != jcs.sha256_hex(intent):
         raise VerificationError("intent_hash is not the hash of the intent")
     derived = derive(intent).members()
-    stated = {name: entry[name] for name in _DERIVED_MEMBERS if name in entry}
+    stated = {name: entry[name] for name in DERIVED_MEMBERS if name in entry}
     # Compared as bytes: to Python, true and 1 would be equal.
     if jcs.canonicalize(stated) == jcs.canonicalize(derived):
         return
-    for name in _DERIVED_MEMBERS:
+    for name in DERIVED_MEMBERS:
         if (name in stated) != (name in derived) or _differ(stated.get(name), derived.get(name)):
             raise VerificationError(f"{name} says something else than the intent")
 
@@ -213,7 +213,7 @@ def _differ(one: Json, other: Json) -> bool:
     return jcs.canonicalize(one) != jcs.canonicalize(other)
 
 
-_PAYLOAD_MEMBERS = (
+PAYLOAD_MEMBERS = (
     "accepted_at",
     "agent_id",
     "approved",
@@ -228,7 +228,7 @@ _PAYLOAD_MEMBERS = (
     "tool_args",
     "tool_name",
 )
-_DERIVED_MEMBERS = (
+DERIVED_MEMBERS = (
     "kind",
     "request_id",
     "agent_id",

@@ -69,6 +69,8 @@ DECISION_MEMBERS = frozenset(
         "effective_args",
     ]
 )
+DECIDER_MEMBERS = frozenset(("type", "id"))
+VERSION = 1
 _SALT_LENGTH = 32
 
 
@@ -98,7 +100,7 @@ def build_intent(
         "request_id": request_id,
         "salt": salt,
         "tenant": tenant,
-        "v": 1,
+        "v": VERSION,
     }
 
 
@@ -211,38 +213,48 @@ def derive(intent: JsonObject) -> Derived:
 
 
 def check_intent(intent: JsonObject) -> None:
-    """Returns if `intent` has exactly the contract's members with their types; raises FormatError."""
+    """Returns if `intent` has exactly the contract's members, typed as `derive` needs them; raises FormatError."""
     _check_names(intent, INTENT_MEMBERS, "intent")
-    if intent["v"] != 1:
-        raise FormatError("intent.v must be 1")
+    if members.whole(intent, "v") != VERSION:
+        raise FormatError(f"v must be {VERSION}")
     salt = members.text(intent, "salt")
     if len(salt) != _SALT_LENGTH or not set(salt) <= members.HEX:
-        raise FormatError("intent.salt must be 32 lower-case hex characters")
+        raise FormatError("salt must be 32 lower-case hex characters")
     for name in ("tenant", "kind", "request_id", "action_category"):
         members.text(intent, name)
+    if intent["original_request_id"] is not None:
+        members.text(intent, "original_request_id")
     members.obj(intent, "action_metadata")
-    decider = members.obj(intent, "decider")
-    _check_names(decider, frozenset(("type", "id")), "intent.decider")
+    _check_decider(members.obj(intent, "decider"))
     if intent["request"] is not None:
-        request = members.obj(intent, "request")
-        _check_names(request, REQUEST_MEMBERS, "intent.request")
-        members.obj(request, "tool_args")
-        members.text(request, "tool_name")
-        members.text(request, "agent_id")
+        _check_request(members.obj(intent, "request"))
     if intent["decision"] is not None:
         _check_decision(members.obj(intent, "decision"))
 
 
+def _check_decider(decider: JsonObject) -> None:
+    _check_names(decider, DECIDER_MEMBERS, "intent.decider")
+    members.text(decider, "type")
+    members.text(decider, "id")
+
+
+def _check_request(request: JsonObject) -> None:
+    _check_names(request, REQUEST_MEMBERS, "intent.request")
+    members.obj(request, "tool_args")
+    members.text(request, "tool_name")
+    members.text(request, "agent_id")
+
+
 def _check_decision(decision: JsonObject) -> None:
     _check_names(decision, DECISION_MEMBERS, "intent.decision")
-    if decision["confidence_bucket"] not in MIDPOINTS:
-        raise FormatError("intent.decision.confidence_bucket is none of the five buckets")
     members.text(decision, "decision_status")
+    if members.text(decision, "confidence_bucket") not in MIDPOINTS:
+        raise FormatError("confidence_bucket must be one of the five buckets")
     if decision["effective_args"] is not None:
         members.obj(decision, "effective_args")
     rules = decision["matched_rule_ids"]
     if not isinstance(rules, list) or rules != sorted(map(str, rules)):
-        raise FormatError("intent.decision.matched_rule_ids must be a sorted list of strings")
+        raise FormatError("matched_rule_ids must be a sorted list of strings")
 
 
 def _check_names(found: JsonObject, expected: frozenset[str], where: str) -> None:

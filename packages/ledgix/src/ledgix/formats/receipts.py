@@ -28,7 +28,7 @@ class Receipt:
     key_id: str
 
 
-def sign(  # noqa: PLR0917  # the six things that a receipt binds
+def sign(  # the six things that a receipt binds
     event_hash: bytes, leaf_hash: bytes, event_uuid: str, request_id: str, accepted_at: str, key: PrivateKey
 ) -> Receipt:
     """The receipt of one event; the hashes are raw bytes."""
@@ -77,9 +77,14 @@ _ENTRY_MEMBERS = (
 )
 
 
-def _payload(  # noqa: PLR0917
-    leaf_hash: str, event_hash: str, event_uuid: str, request_id: str, accepted_at: str, key_id: str
+def payload(
+    event_hash: bytes, leaf_hash: bytes, event_uuid: str, request_id: str, accepted_at: str, key_id: str
 ) -> bytes:
+    """The bytes that the receipt of an event signs; the hashes are raw."""
+    return _payload(leaf_hash.hex(), event_hash.hex(), event_uuid, request_id, accepted_at, key_id)
+
+
+def _payload(leaf_hash: str, event_hash: str, event_uuid: str, request_id: str, accepted_at: str, key_id: str) -> bytes:
     # In CBOR key order: by length, then by code point.
     return cbor.dumps_ordered(
         {

@@ -24,7 +24,7 @@ from ledgix.formats import json
 from ledgix.formats.json import JsonObject
 from ledgix.formats.keys import PrivateKey, PublicKey, b64url, unb64url
 
-MAX_TOKEN_LENGTH = 16_384
+_MAX_HEADER = 1024
 _ALGORITHMS = ("EdDSA", "Ed25519")
 _TEXT_CLAIMS = (
     "iss",
@@ -130,18 +130,19 @@ def _verified_members(token: str, keys: Mapping[str, PublicKey]) -> JsonObject:
     if key is None:
         _refuse(f"its key {kid!r:.80} is not one of the known token keys")
     try:
-        key.verify(unb64url(signature_part), f"{header_part}.{claims_part}".encode())
-        return json.parse_object(unb64url(claims_part))
+        claims, signature = unb64url(claims_part), unb64url(signature_part)
+        key.verify(signature, f"{header_part}.{claims_part}".encode())
+        return json.parse_object(claims)
     except (FormatError, VerificationError) as error:
         _refuse(str(error))
 
 
 def _parts(token: str) -> list[str]:
-    if len(token) > MAX_TOKEN_LENGTH or not token.isascii():
-        _refuse("it is no compact JWS")
     parts = token.split(".")
     if len(parts) != 3:
         _refuse("it has not three parts")
+    if len(parts[0]) > _MAX_HEADER:
+        _refuse("its header is too long")
     return parts
 
 

@@ -17,8 +17,8 @@ Step 3 is skipped on a redacted view, 8 and 9 when the event's checkpoint is the
 skipped step leaves open stands in its detail. Nothing here trusts the machine that the bundle came from; everything
 here trusts the pinned key, SHA-256 and Ed25519.
 
-Labels that no hash covers: `seq`, `checkpoint_id`, `microblock_id`, `export_uri`, `export_status`, `exported_at`, a key's
-`retired_at`, and `active_from` of an unattested key.
+Labels that no hash covers: `seq`, `checkpoint_id`, `microblock_id`, `export_uri`, `export_status`, `exported_at`, a
+key's `retired_at`, and `active_from` of an unattested key.
 """
 
 from __future__ import annotations
@@ -46,9 +46,18 @@ _HIDDEN = {
     "citations": [],
     "evidence_chunks": [],
 }
+# By the event hash, by the receipt, or by the inclusion proof.
+_COVERED = {*events.PAYLOAD_MEMBERS, *events.DERIVED_MEMBERS, "canonical_version", "intent", "event_hash"} | {
+    "leaf_hash",
+    "leaf_index",
+    "receipt_algorithm",
+    "receipt_key_id",
+    "receipt_payload",
+    "receipt_signature",
+}
 _UNPROVEN_WHEN_REDACTED = (
     "agent_id, policy_id, policy_version_id, policy_content_hash, tool_name, action_category, kind, decision_status, "
-    "confidence, confidence_bucket, approved"
+    "confidence, confidence_bucket, approved, canonical_version"
 )
 
 
@@ -132,7 +141,11 @@ def _check_event(evidence: _Evidence) -> _Finding:
         )
     if events.event_hash_of_entry(event) != stated:
         raise VerificationError("the entry's members don't give its event_hash")
-    return Outcome.CHECKED, "the intent gives intent_hash, the entry agrees with it and gives event_hash"
+    labels = ", ".join(sorted(event.keys() - _COVERED))
+    return Outcome.CHECKED, (
+        "the intent gives intent_hash, the entry agrees with it and gives event_hash; "
+        f"members of the entry that no hash covers: {labels or 'none'}"
+    )
 
 
 def _check_receipt(evidence: _Evidence) -> _Finding:
@@ -149,7 +162,7 @@ def _check_leaf(evidence: _Evidence) -> _Finding:
     for name in ("event_uuid", "request_id", "event_hash", "leaf_hash"):
         if event.get(name) != getattr(inclusion, name):
             raise VerificationError(f"the inclusion proof is about another {name}")
-    if event.get("leaf_index") not in (None, inclusion.leaf_index):
+    if event.get("leaf_index") is not None and members.whole(event, "leaf_index") != inclusion.leaf_index:
         raise VerificationError("the entry names another leaf_index than the inclusion proof")
     return Outcome.CHECKED, "leaf_hash is the hash of event_hash, and the proof is about this event"
 
@@ -239,12 +252,12 @@ def _verified(evidence: _Evidence, checkpoint: Checkpoint) -> str:
 
 
 def _reached_from(evidence: _Evidence) -> set[str]:
-    """The pinned keys and all that follow from them by attestations; step 2 has verified each of these."""
+    """The pinned keys and all that follow from them by attestations that step 2 could verify."""
     trusted = set(evidence.pinned)
-    waiting = [record for record in evidence.bundle.keys if record.attestation is not None]
-    while follower := next((r for r in waiting if r.attestation and r.attestation.key_id in trusted), None):
-        trusted.add(follower.key.kid)
-        waiting.remove(follower)
+    waiting = [(r.key.kid, r.attestation.key_id) for r in evidence.bundle.keys if r.attestation is not None]
+    waiting = [(kid, by) for kid, by in waiting if by in evidence.keys]
+    while reached := [(kid, by) for kid, by in waiting if by in trusted and kid not in trusted]:
+        trusted.update(kid for kid, _ in reached)
     return trusted
 
 
