@@ -22,7 +22,7 @@ VaultError                          the Vault's own fault, nothing to retry
 Which HTTP status an error becomes is decided in `web.problems`, not here.
 """
 
-# ruff: noqa: N818 - these name what happened; "NotFoundError" would say it twice
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -63,7 +63,7 @@ async def decide_review(
 
 def _decide(
     vault: Vault, caller: ApiKey, request_id: str, verdict: Verdict, unit: Unit
-) -> Stored[Clearance] | Stored[VaultError]:
+) -> Stored[Clearance | VaultError]:
     found = find_clearance(unit.connection, caller.tenant_id, request_id)
     if found is None or not (caller.owns(found.key_lineage) or caller.allows(Scope.REVIEW)):
         raise NotFound("There is no request with this id.")

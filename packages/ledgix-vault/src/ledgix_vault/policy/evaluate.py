@@ -12,15 +12,17 @@ Invariants (contract section 4, architecture "Policies"):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final, cast
+
+from msgspec import Struct
 
 from ledgix.formats.confidence import ConfidenceBucket
 from ledgix.formats.json import JsonObject
 from ledgix_vault.policy import explain
-from ledgix_vault.policy.cel.inputs import Inputs, Unknown, is_number, spell
+from ledgix_vault.policy.call import Call
+from ledgix_vault.policy.cel.inputs import Inputs, is_number, spell
 from ledgix_vault.policy.explain import ConditionTrace, RuleTrace
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.policy.money import Path
@@ -33,26 +35,7 @@ _RANK: Final = {Effect.APPROVE: 0, Effect.REVIEW: 1, Effect.DENY: 2}
 _BY_RANK: Final = (Effect.APPROVE, Effect.REVIEW, Effect.DENY)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One tool call as policies see it. `hint` is the policy that the caller expects to decide; `extra_policy_ids` are
-    evaluated too, whatever they cover: a delegated call answers to its parent's policy as well."""
-
-    tool_name: str
-    args: JsonObject
-    agent_id: str
-    session_id: str
-    human_principal: str | None
-    facts: JsonObject
-    destination: Mapping[str, str]
-    purpose: str | None
-    data_categories: Sequence[str] | None
-    hint: str | None
-    extra_policy_ids: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True):
     """What the rules found. Grounds (`reason`, `citations`, `trace`) are put into words when they are asked for."""
 
     effect: Effect
@@ -69,7 +52,7 @@ class Evaluation:
     @property
     def policy_id(self) -> str:
         """The reported policy; "" when none has a say."""
-        return self._deciding[0].policy.document.policy_id if self._deciding else ""
+        return self._deciding[0].policy_id if self._deciding else ""
 
     @property
     def policy_version_id(self) -> str | None:
@@ -110,7 +93,7 @@ class Evaluation:
 def evaluate(snapshot: Snapshot, call: Call) -> Evaluation:
     """Asks every policy that has a say, and combines what they say."""
     coverage = snapshot.coverage(call.tool_name)
-    inputs = _inputs(call, coverage)
+    inputs = Inputs(call, coverage.money)
     verdicts = [judge(each, inputs) for each in coverage.plans]
     objections: list[str] = []
     if call.extra_policy_ids:
@@ -124,7 +107,7 @@ def evaluate(snapshot: Snapshot, call: Call) -> Evaluation:
     if effect is Effect.APPROVE:
         objections.extend(_negative_amounts(coverage, call.args, deciding))
     final = Effect.REVIEW if objections and effect is Effect.APPROVE else effect
-    assumptions = tuple(dict.fromkeys(inputs.assumed))
+    assumptions = tuple(dict.fromkeys(inputs.assumed)) if inputs.assumed else ()
     return Evaluation(
         effect=final,
         reason_code=_reason_code(final, by_default=by_default),
@@ -137,26 +120,11 @@ def evaluate(snapshot: Snapshot, call: Call) -> Evaluation:
     )
 
 
-def _inputs(call: Call, coverage: Coverage) -> Inputs:
-    return Inputs(
-        tool=call.tool_name,
-        args=call.args,
-        facts=call.facts,
-        agent_id=call.agent_id,
-        session_id=call.session_id,
-        human_principal=call.human_principal,
-        purpose=call.purpose,
-        data_categories=call.data_categories,
-        destination=call.destination,
-        money=coverage.money,
-    )
-
-
 def _with_extra(
     snapshot: Snapshot, call: Call, inputs: Inputs, verdicts: list[Verdict], objections: list[str]
 ) -> list[Verdict]:
     """Adds the verdicts of `extra_policy_ids` that didn't speak yet; one that is gone speaks against an approval."""
-    found = {verdict.policy.document.policy_id: verdict for verdict in verdicts}
+    found = {verdict.policy_id: verdict for verdict in verdicts}
     for policy_id in call.extra_policy_ids:
         policy = snapshot.policy(policy_id)
         if policy is None:
@@ -168,9 +136,7 @@ def _with_extra(
 
 def _combined(verdicts: Sequence[Verdict], default: Effect | None) -> tuple[Effect, bool]:
     """The strictest verdict, and whether it is the tenant's `default` (None when a policy covers the tool)."""
-    rank = -1
-    for verdict in verdicts:
-        rank = max(rank, _RANK[verdict.effect])
+    rank = max([_RANK[verdict.effect] for verdict in verdicts], default=-1)
     if default is not None and _RANK[default] > rank:
         return default, True
     return _BY_RANK[rank], False
@@ -180,7 +146,7 @@ def _deciding(verdicts: Sequence[Verdict], effect: Effect, hint: str | None) -> 
     """The verdicts that won; the hinted one first if it is among them, else by policy id."""
     won = [verdict for verdict in verdicts if verdict.effect is effect]
     if hint and len(won) > 1:
-        won.sort(key=lambda verdict: verdict.policy.document.policy_id != hint)
+        won.sort(key=lambda verdict: verdict.policy_id != hint)
     return tuple(won)
 
 
@@ -223,9 +189,9 @@ def _bucket(
     """How sure the rules alone are (architecture, "Confidence buckets"). Without a policy, or where only text that is
     no rule speaks: none. A review because something couldn't be told: low. Something assumed, or unknown beside a
     rule that denies: high. Else extra_high."""
-    if all(verdict.ground is Ground.UNCOMPILED for verdict in deciding):
+    if all([verdict.ground is Ground.UNCOMPILED for verdict in deciding]):
         return ConfidenceBucket.NONE
-    unknown = objected or any(isinstance(found.outcome, Unknown) for verdict in verdicts for found in verdict.rules)
+    unknown = objected or any([verdict.has_unknown for verdict in verdicts])
     if unknown and effect is Effect.REVIEW:
         return ConfidenceBucket.LOW
     return ConfidenceBucket.HIGH if unknown or assumed else ConfidenceBucket.EXTRA_HIGH

@@ -5,9 +5,8 @@ All of it is derived from a finished evaluation, on demand; nothing here decides
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import assert_never
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, assert_never, cast
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown, spell
@@ -20,52 +19,59 @@ MOST_NAMED = 3
 LONGEST_QUOTE = 300
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionTrace:
+class ConditionTrace(NamedTuple):
     """One condition: `result` is "true", "false" or "unknown", `values` what it looked at, `why` why it's unknown."""
 
     text: str
     result: str
-    values: tuple[tuple[str, str], ...]
-    why: str = ""
+    values: Mapping[str, str]
+    why: str
+
+    def to_json(self) -> JsonObject:
+        """Strings only, so that no number changes on its way into a store; `why` only where it says something."""
+        shown: JsonObject = {"text": self.text, "result": self.result, "values": cast(JsonObject, self.values)}
+        if self.why:
+            shown["why"] = self.why
+        return shown
 
 
-@dataclass(frozen=True, slots=True)
-class RuleTrace:
+class RuleTrace(NamedTuple):
     """One rule that applied to the call."""
 
     policy_id: str
     rule_id: str
     effect: Effect
     result: str
-    conditions: tuple[ConditionTrace, ...]
+    conditions: Sequence[ConditionTrace]
 
     def to_json(self) -> JsonObject:
-        """Strings only, so that no number changes on its way into a store."""
+        """For the record of a decision."""
         return {
             "policy_id": self.policy_id,
             "rule_id": self.rule_id,
             "effect": self.effect.value,
             "result": self.result,
-            "conditions": [_condition_json(condition) for condition in self.conditions],
+            "conditions": [condition.to_json() for condition in self.conditions],
         }
 
 
 def trace(verdicts: Iterable[Verdict], inputs: Inputs) -> tuple[RuleTrace, ...]:
     """Every rule that applied, in order of policy and rule."""
     return tuple(
-        RuleTrace(
-            verdict.policy.document.policy_id,
-            found.rule.id,
-            found.rule.effect,
-            _result(found.outcome),
-            tuple(
-                _condition_trace(condition, result, inputs)
-                for condition, result in zip(found.rule.when, found.results, strict=True)
-            ),
-        )
-        for verdict in verdicts
-        for found in verdict.rules
+        [
+            RuleTrace(
+                verdict.policy_id,
+                found.rule.id,
+                found.rule.effect,
+                _result(found.outcome),
+                [
+                    _condition(condition, result, inputs)
+                    for condition, result in zip(found.rule.when, found.results, strict=True)
+                ],
+            )
+            for verdict in verdicts
+            for found in verdict.rules
+        ]
     )
 
 
@@ -85,7 +91,7 @@ def reason(effect: Effect, verdicts: Sequence[Verdict], inputs: Inputs, objectio
     if len(verdicts) > MOST_NAMED:
         sentences.append(f"{len(verdicts) - MOST_NAMED} more policies say the same.")
     if not verdicts:
-        sentences = [_uncovered(effect, inputs.tool)]
+        sentences = [_uncovered(effect, inputs.call.tool_name)]
     if objections and effect is Effect.REVIEW:
         sentences.append(f"A person must decide: {'; '.join(objections)}.")
     return " ".join(sentences)
@@ -104,7 +110,7 @@ def _uncovered(default: Effect, tool: str) -> str:
 
 
 def _sentence(verdict: Verdict, inputs: Inputs) -> str:
-    name = f"policy '{verdict.policy.document.policy_id}'"
+    name = f"policy '{verdict.policy_id}'"
     match verdict.ground, verdict.effect:
         case Ground.RULE, Effect.APPROVE:
             return f"Approved by {name}, {_rules(verdict, inputs)}."
@@ -159,7 +165,7 @@ def _shortened(text: str) -> str:
 
 def _citation(verdict: Verdict, rule_id: str, quote: str) -> JsonObject:
     return {
-        "policy_id": verdict.policy.document.policy_id,
+        "policy_id": verdict.policy_id,
         "policy_version_id": verdict.policy.version_id,
         "document": "",
         "section": "",
@@ -168,20 +174,13 @@ def _citation(verdict: Verdict, rule_id: str, quote: str) -> JsonObject:
     }
 
 
-def _condition_trace(condition: Condition, result: Outcome, inputs: Inputs) -> ConditionTrace:
-    values = tuple([(reading.label, _seen(reading.read(inputs))) for reading in condition.reads])
+def _condition(condition: Condition, result: Outcome, inputs: Inputs) -> ConditionTrace:
+    values = {label: _seen(read(inputs)) for label, _, read in condition.reads}
     return ConditionTrace(condition.text, _result(result), values, result.why if isinstance(result, Unknown) else "")
 
 
-def _condition_json(condition: ConditionTrace) -> JsonObject:
-    shown: JsonObject = {"text": condition.text, "result": condition.result, "values": dict(condition.values)}
-    if condition.why:
-        shown["why"] = condition.why
-    return shown
-
-
 def _result(outcome: Outcome) -> str:
-    return "unknown" if isinstance(outcome, Unknown) else "true" if outcome else "false"
+    return "true" if outcome is True else "false" if outcome is False else "unknown"
 
 
 def _seen(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
@@ -23,17 +24,32 @@ class RuleResult(NamedTuple):
     """`results` has one entry for each condition; `outcome` is all of them together."""
 
     rule: Rule
-    results: tuple[Outcome, ...]
+    results: Sequence[Outcome]
     outcome: Outcome
 
 
 class Verdict(NamedTuple):
-    """One policy's verdict."""
+    """One policy's verdict. `results` has one entry for each condition of each rule of `plan`."""
 
-    policy: ActivePolicy
+    plan: Plan
     effect: Effect
     ground: Ground
-    rules: tuple[RuleResult, ...]
+    has_unknown: bool
+    results: Sequence[Sequence[Outcome]]
+
+    @property
+    def policy(self) -> ActivePolicy:
+        return self.plan.policy
+
+    @property
+    def policy_id(self) -> str:
+        return self.plan.policy.document.policy_id
+
+    @property
+    def rules(self) -> list[RuleResult]:
+        """Every rule that applied, with what came of it."""
+        pairs = zip(self.plan.rules, self.results, strict=True)
+        return [RuleResult(planned.rule, results, _all(results)) for planned, results in pairs]
 
     def grounds(self) -> list[RuleResult]:
         """The rules that this verdict rests on. For `otherwise`, all that were asked and did not fire."""
@@ -45,7 +61,7 @@ class Verdict(NamedTuple):
             case Ground.UNCOMPILED:
                 return []
             case Ground.OTHERWISE:
-                return list(self.rules)
+                return self.rules
             case _:
                 assert_never(self.ground)
 
@@ -53,42 +69,36 @@ class Verdict(NamedTuple):
 def judge(plan: Plan, inputs: Inputs) -> Verdict:
     """Contract section 4: deny rule, then review rule, then anything unknown or uncompiled, then approve rule, else
     `otherwise`. Every rule is evaluated, whatever was found before it, so that the trace is whole."""
-    denied = reviewed = approved = unknown = False
-    results: list[RuleResult] = []
+    fired: set[Effect] = set()
+    has_unknown = False
+    results: list[list[Outcome]] = []
     for rule, tests in plan.rules:
-        outcomes = tuple([test(inputs) for test in tests])
-        outcome = _all(outcomes)
-        results.append(RuleResult(rule, outcomes, outcome))
-        if outcome is False:
+        outcomes = [test(inputs) for test in tests]
+        results.append(outcomes)
+        if False in outcomes:
             continue
-        if outcome is not True:
-            unknown = True
-        elif rule.effect is Effect.DENY:
-            denied = True
-        elif rule.effect is Effect.REVIEW:
-            reviewed = True
+        if outcomes.count(True) == len(outcomes):
+            fired.add(rule.effect)
         else:
-            approved = True
-    found = tuple(results)
-    if denied:
-        return Verdict(plan.policy, Effect.DENY, Ground.RULE, found)
-    if reviewed:
-        return Verdict(plan.policy, Effect.REVIEW, Ground.RULE, found)
-    if unknown:
-        return Verdict(plan.policy, Effect.REVIEW, Ground.UNKNOWN, found)
+            has_unknown = True
+    effect, ground = _verdict(plan, fired, has_unknown=has_unknown)
+    return Verdict(plan, effect, ground, has_unknown, results)
+
+
+def _verdict(plan: Plan, fired: set[Effect], *, has_unknown: bool) -> tuple[Effect, Ground]:
+    if Effect.DENY in fired:
+        return Effect.DENY, Ground.RULE
+    if Effect.REVIEW in fired:
+        return Effect.REVIEW, Ground.RULE
+    if has_unknown:
+        return Effect.REVIEW, Ground.UNKNOWN
     if plan.policy.document.uncompiled:
-        return Verdict(plan.policy, Effect.REVIEW, Ground.UNCOMPILED, found)
-    if approved:
-        return Verdict(plan.policy, Effect.APPROVE, Ground.RULE, found)
-    return Verdict(plan.policy, plan.otherwise, Ground.OTHERWISE, found)
+        return Effect.REVIEW, Ground.UNCOMPILED
+    return (Effect.APPROVE, Ground.RULE) if fired else (plan.otherwise, Ground.OTHERWISE)
 
 
-def _all(outcomes: tuple[Outcome, ...]) -> Outcome:
+def _all(outcomes: Sequence[Outcome]) -> Outcome:
     """`&&` over the conditions of a rule: one False decides, else one unknown does."""
-    whole: Outcome = True
-    for outcome in outcomes:
-        if outcome is False:
-            return False
-        if outcome is not True and whole is True:
-            whole = outcome
-    return whole
+    if False in outcomes:
+        return False
+    return next((outcome for outcome in outcomes if outcome is not True), True)

@@ -98,6 +98,6 @@ def _psycopg_url(url: str) -> URL:
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
         raise StartRefused(
             f"The database URL starts with {parsed.drivername}:, which Ledgix doesn't speak.",
-            "Give postgresql://user:password@host:port/database, or leave the URL out to use SQLite in the data directory.",
+            "Give postgresql://user:password@host:port/database, or leave it out for SQLite in the data directory.",
         )
     return parsed.set(drivername="postgresql+psycopg")

@@ -3,7 +3,7 @@
 The order of effects, and what is true if the process dies there:
 1. units run          nothing is stored
 2. rows are inserted, each log takes its new leaves, tiles and head      nothing is stored (no commit yet)
-3. COMMIT             all of it is stored, none of the callers knows; a retry with the same Idempotency-Key gets the same outcome
+3. COMMIT             all of it is stored, no caller knows; a retry with its Idempotency-Key gets the same outcome
 4. memory follows     trees and tenant states are swapped for the new ones, then the callers are answered
 """
 

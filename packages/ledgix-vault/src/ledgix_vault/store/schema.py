@@ -1,8 +1,8 @@
 """The tables, once, for both engines. Alembic's migrations must arrive at exactly this (a test compares them).
 
 Conventions: ids are text (UUIDs, RFC 7638 thumbprints), moments are integers of microseconds since the Unix epoch,
-hashes and signatures are raw bytes, JSON is text in RFC 8785 form. Every table but `tenant` and `signing_key` starts its
-key with `tenant_id`, and no query takes an id without it.
+hashes and signatures are raw bytes, JSON is text in RFC 8785 form. Every table but `tenant`, `person` and
+`signing_key` starts its key with `tenant_id`, and no query takes an id without it.
 """
 
 from sqlalchemy import (
@@ -266,4 +266,4 @@ signing_key = Table(
 Index("ix_signing_key_tenant", signing_key.c.tenant_id)
 
 APPEND_ONLY = (event, tile, checkpoint)
-"""Tables that refuse UPDATE and DELETE by trigger (the migrations make them): it stops accidents; proofs stop attackers."""
+"""Tables that refuse UPDATE and DELETE by trigger: it stops accidents; proofs stop attackers."""

@@ -25,7 +25,6 @@ from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.state import TenantState
 
 T = TypeVar("T")
-WAL_PAGES_BEFORE_CHECKPOINT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +142,9 @@ class Store:
 
     def _checkpoint_wal(self, connection: Connection) -> None:
         """Moves the WAL into the database while nobody waits: it never delays an answer."""
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
-        connection.rollback()
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # outside any transaction: SQLAlchemy would begin one
 
 
 def load_memory(connection: Connection) -> Memory:

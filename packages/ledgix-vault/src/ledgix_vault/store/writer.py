@@ -22,7 +22,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from ledgix_vault.errors import Busy, IdempotencyKeyReused, StartRefused, Unavailable, VaultError
+from ledgix_vault.errors import Busy, Invalid, StartRefused, Unavailable, VaultError
 from ledgix_vault.store import schema
 from ledgix_vault.store.group import Group, LogMoved, Memory
 from ledgix_vault.store.idempotency import IdempotencyKey, Remembered, Scope, look_up
@@ -158,7 +158,10 @@ class Writer:
 
     def _next_or_idle(self) -> _Job | None:
         if self._queue.empty() and self._connection is not None:
-            self._idle(self._connection)
+            try:
+                self._idle(self._connection)
+            except Exception:  # noqa: BLE001 - housekeeping must never end the writer
+                logger.exception("idle_work_failed")
         return self._queue.get()
 
     def _commit_group(self, jobs: list[_Job]) -> None:
@@ -241,7 +244,11 @@ def _run_job(job: _Job, group: Group, remembered: dict[Scope, Remembered]) -> No
         if prior.body_hash == job.key.body_hash:
             job.answer = Replayed(prior.reference)
         else:
-            job.error = IdempotencyKeyReused()
+            job.error = Invalid(
+                "This Idempotency-Key was used for another body; take a new key for a new request.",
+                path="Idempotency-Key",
+                code="idempotency_key_reused",
+            )
         return
     unit = Unit(group)
     try:

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from ledgix_vault.web.api.shapes import COMPONENTS, answers, body
 from ledgix_vault.web.doors import API_KEY_HEADER
 
-_SECURITY = [{"APIKeyHeader": []}]
+_SECURITY: list[dict[str, list[str]]] = [{"APIKeyHeader": []}]
 
 
 def describe(api: FastAPI) -> dict[str, Any]:

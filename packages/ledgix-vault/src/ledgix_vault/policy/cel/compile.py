@@ -42,14 +42,14 @@ MOST_NESTED = 2
 
 ROOTS: Final[Mapping[str, Read]] = {
     "args": lambda inputs: inputs.args,
-    "facts": lambda inputs: inputs.facts,
-    "tool": lambda inputs: inputs.tool,
-    "agent_id": lambda inputs: inputs.agent_id,
-    "session_id": lambda inputs: inputs.session_id,
-    "human_principal": lambda inputs: inputs.human_principal,
-    "purpose": lambda inputs: inputs.purpose,
-    "data_categories": lambda inputs: cast(Value, inputs.data_categories),
-    "destination": lambda inputs: inputs.destination,
+    "facts": lambda inputs: inputs.call.facts,
+    "tool": lambda inputs: inputs.call.tool_name,
+    "agent_id": lambda inputs: inputs.call.agent_id,
+    "session_id": lambda inputs: inputs.call.session_id,
+    "human_principal": lambda inputs: inputs.call.human_principal,
+    "purpose": lambda inputs: inputs.call.purpose,
+    "data_categories": lambda inputs: cast(Value, inputs.call.data_categories),
+    "destination": lambda inputs: inputs.call.destination,
 }
 
 
@@ -281,7 +281,7 @@ def _select(node: Select, scope: Scope) -> Read:
         case Name(name="args") if "args" not in scope:
             return lambda inputs: inputs.args.get(field, missing)
         case Name(name="destination") if "destination" not in scope:
-            return lambda inputs: inputs.destination.get(field) or missing
+            return lambda inputs: inputs.call.destination.get(field) or missing
         case of:
             return _member(_operand(of, scope), field, missing)
 

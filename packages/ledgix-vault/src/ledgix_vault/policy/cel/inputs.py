@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, Underflow
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
-from ledgix.formats.json import Json, JsonObject
+from ledgix.formats.json import Json
+from ledgix_vault.policy.call import Call
 from ledgix_vault.policy.money import Money, Path
 
 MOST_ITEMS = 1000
@@ -40,45 +41,11 @@ Outcome: TypeAlias = bool | Unknown
 class Inputs:
     """One call as conditions see it; lives for one evaluation and collects what had to be assumed."""
 
-    __slots__ = (
-        "agent_id",
-        "args",
-        "assumed",
-        "data_categories",
-        "destination",
-        "facts",
-        "human_principal",
-        "items",
-        "money",
-        "purpose",
-        "session_id",
-        "steps",
-        "tool",
-    )
+    __slots__ = ("args", "assumed", "call", "items", "money", "steps")
 
-    def __init__(
-        self,
-        *,
-        tool: str,
-        args: JsonObject,
-        facts: JsonObject,
-        agent_id: str,
-        session_id: str,
-        human_principal: str | None,
-        purpose: str | None,
-        data_categories: Sequence[str] | None,
-        destination: Mapping[str, str],
-        money: Mapping[Path, Money],
-    ) -> None:
-        self.tool = tool
-        self.args = args
-        self.facts = facts
-        self.agent_id = agent_id
-        self.session_id = session_id
-        self.human_principal = human_principal
-        self.purpose = purpose
-        self.data_categories = data_categories
-        self.destination = destination
+    def __init__(self, call: Call, money: Mapping[Path, Money]) -> None:
+        self.call = call
+        self.args = call.args
         self.money = money
         self.assumed: list[str] = []
         self.items: list[Json] = []
@@ -93,29 +60,37 @@ def is_number(value: object) -> bool:
 
 def spell(value: object) -> str:
     """A value as the trace and reasons show it: short, on one line, strings in quotes."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case Decimal():
-            return format(value, "f") if value.is_finite() and abs(value.adjusted()) < 40 else str(value)
-        case str():
-            return _quoted(value)
-        case list() | tuple() if len(value) <= 5 and not any(isinstance(item, list | dict) for item in value):
-            return f"[{', '.join(spell(item) for item in value)}]"
-        case list() | tuple():
-            return f"a list of {len(value)} items"
-        case Mapping():
-            return f"an object with {len(value)} members"
-        case Unknown():
-            return value.why
-        case _:
-            return f"a {type(value).__name__}"
+    spelling = _SPELLINGS.get(type(value))
+    if spelling is not None:
+        return spelling(value)
+    if isinstance(value, Mapping):
+        return f"an object with {len(value)} members"
+    return value.why if isinstance(value, Unknown) else f"a {type(value).__name__}"
 
 
 def _quoted(text: str) -> str:
     shown = text if len(text) <= 80 else text[:79] + "…"
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shown) + '"'
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shown)
+    return f'"{shown}"'
+
+
+def _decimal(value: Decimal) -> str:
+    return format(value, "f") if value.is_finite() and abs(value.adjusted()) < 40 else str(value)
+
+
+def _list(items: Sequence[object]) -> str:
+    if len(items) > 5 or any(isinstance(item, list | dict) for item in items):
+        return f"a list of {len(items)} items"
+    return f"[{', '.join(spell(item) for item in items)}]"
+
+
+_SPELLINGS: Final[Mapping[type, Callable[[Any], str]]] = {
+    type(None): lambda _: "null",
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    str: _quoted,
+    Decimal: _decimal,
+    list: _list,
+    tuple: _list,
+}

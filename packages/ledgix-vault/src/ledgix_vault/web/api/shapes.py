@@ -1,4 +1,4 @@
-"""The shapes of bodies and answers, for OpenAPI. A test sends generated requests and holds the answers against these."""
+"""The shapes of bodies and answers, for OpenAPI. A test holds real answers against these."""
 
 from __future__ import annotations
 

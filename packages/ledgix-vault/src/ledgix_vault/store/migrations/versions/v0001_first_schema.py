@@ -182,8 +182,8 @@ def _create_tables() -> None:
         "policy_version",
         ["tenant_id", "policy_id"],
         unique=True,
-        sqlite_where="active",
-        postgresql_where="active",
+        sqlite_where=sa.text("active"),
+        postgresql_where=sa.text("active"),
     )
     op.create_table(
         "review",
