@@ -37,8 +37,8 @@ class Condition:
     node: Node = field(repr=False, compare=False)
     test: Test = field(repr=False, compare=False)
     reads: tuple[Reading, ...] = field(repr=False, compare=False)
-    limit: str = field(repr=False, compare=False)
-    """"the limit is 100 USD" where the condition compares with one fixed number, else ""."""
+    limit: tuple[str, str] | None = field(repr=False, compare=False)
+    """(">", "100 USD") where the condition compares with one fixed number."""
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -80,12 +80,14 @@ def _readings(root: Node) -> Iterator[Reading]:
             yield Reading(label_of(node), path, read_of(node))
 
 
-def _limit(node: Node) -> str:
+def _limit(node: Node) -> tuple[str, str] | None:
     match node:
-        case Binary(operator="<" | "<=" | ">" | ">=", left=left, right=Literal(value=int() | Decimal() as value)):
-            return f"the limit is {spell(value)}{_currency(left)}"
+        case Binary(
+            operator="<" | "<=" | ">" | ">=" as sign, left=left, right=Literal(value=int() | Decimal() as value)
+        ):
+            return sign, f"{spell(value)}{_currency(left)}"
         case _:
-            return ""
+            return None
 
 
 def _currency(node: Node) -> str:

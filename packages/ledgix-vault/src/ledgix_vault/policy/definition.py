@@ -119,8 +119,10 @@ class _Reader:
 
     def effect(self, node: Marked | None, where: str) -> Effect | None:
         text = self.text(node, where)
-        if node is None or text in list(Effect):
-            return Effect(text) if node else None
+        if not isinstance(node, Text) or node.read_as:
+            return None
+        if text in list(Effect):
+            return Effect(text)
         self.problem(node, f"`{text}` is no effect; it is one of approve, review, deny", where)
         return None
 

@@ -189,9 +189,9 @@ def _bucket(
     """How sure the rules alone are (architecture, "Confidence buckets"). Without a policy, or where only text that is
     no rule speaks: none. A review because something couldn't be told: low. Something assumed, or unknown beside a
     rule that denies: high. Else extra_high."""
-    if all([verdict.ground is Ground.UNCOMPILED for verdict in deciding]):
+    if {verdict.ground for verdict in deciding} <= {Ground.UNCOMPILED}:
         return ConfidenceBucket.NONE
-    unknown = objected or any([verdict.has_unknown for verdict in verdicts])
+    unknown = objected or True in [verdict.has_unknown for verdict in verdicts]
     if unknown and effect is Effect.REVIEW:
         return ConfidenceBucket.LOW
     return ConfidenceBucket.HIGH if unknown or assumed else ConfidenceBucket.EXTRA_HIGH

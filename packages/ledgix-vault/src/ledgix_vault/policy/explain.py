@@ -6,7 +6,7 @@ All of it is derived from a finished evaluation, on demand; nothing here decides
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, assert_never, cast
+from typing import Final, NamedTuple, assert_never, cast
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown, spell
@@ -119,7 +119,7 @@ def _sentence(verdict: Verdict, inputs: Inputs) -> str:
         case Ground.RULE, Effect.REVIEW:
             return f"A person must decide, by {name}, {_rules(verdict, inputs)}."
         case Ground.UNKNOWN, _:
-            return f"A person must decide: {name} could not be checked, {_rules(verdict, inputs)}."
+            return f"A person must decide: {name} can't be decided by {_rules(verdict, inputs)}."
         case Ground.UNCOMPILED, _:
             return f"A person must decide: {name} has text that is no executable rule: {_uncompiled(verdict)}."
         case Ground.OTHERWISE, Effect.APPROVE:
@@ -140,22 +140,27 @@ def _rule(found: RuleResult, inputs: Inputs) -> str:
     if isinstance(found.outcome, Unknown):
         because = found.outcome.why
     else:
-        because = ", ".join(dict.fromkeys(text for condition in found.rule.when for text in _facts(condition, inputs)))
-    quote = f"rule '{found.rule.id}' (“{_shortened(found.rule.quote)}”)"
+        facts = (fact for condition in found.rule.when for fact in _facts(condition, found.rule.effect, inputs))
+        because = ", ".join(dict.fromkeys(facts))
+    quote = f"rule '{found.rule.id}' (\"{_shortened(found.rule.quote)}\")"
     return f"{quote}: {because}" if because else quote
 
 
-def _facts(condition: Condition, inputs: Inputs) -> Iterable[str]:
+def _facts(condition: Condition, effect: Effect, inputs: Inputs) -> Iterable[str]:
     for reading in condition.reads[:MOST_NAMED]:
         value = reading.read(inputs)
         yield value.why if isinstance(value, Unknown) else f"{reading.label} is {spell(value)}"
-    if condition.limit:
-        yield condition.limit
+    if condition.limit is not None:
+        sign, limit = condition.limit
+        yield f"{_SIGNS[sign]} {limit}" if effect is Effect.APPROVE else f"the limit is {limit}"
+
+
+_SIGNS: Final = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
 
 
 def _uncompiled(verdict: Verdict) -> str:
     sentences = verdict.policy.document.uncompiled
-    shown = "; ".join(f"“{_shortened(sentence)}”" for sentence in sentences[:MOST_NAMED])
+    shown = "; ".join(f'"{_shortened(sentence)}"' for sentence in sentences[:MOST_NAMED])
     return shown if len(sentences) <= MOST_NAMED else f"{shown}; and {len(sentences) - MOST_NAMED} more"
 
 
