@@ -12,24 +12,17 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote
 
 import httpx2
+from fake_log import TENANT, FakeLog
 
 from ledgix.client import AsyncLedgix, ClientSettings, Ledgix, ReplayMemories
 from ledgix.client.flow import Clock
 from ledgix.errors import JsonError
-from ledgix.formats import bundles, checkpoints, events, jcs, json, receipts, tokens, tree
-from ledgix.formats.bundles import KeyRecord
+from ledgix.formats import bundles, jcs, json, tokens, tree
 from ledgix.formats.keys import PrivateKey
 from ledgix.formats.tokens import TokenClaims
 
 API_KEY = "vk_test_agent"
-TENANT = "acme"
 START = 1_767_225_600  # 2026-01-01T00:00:00Z
-UNSAID = {
-    **dict.fromkeys(("human_principal", "parent_jti", "destination_uri", "destination_provider", "data_categories")),
-    **dict.fromkeys(("destination_account_ref", "purpose", "processing_register_ref", "dataset_ref")),
-    "accepts": [],
-}
-ACCEPTED_AT = "2026-01-01T00:00:00.000000Z"
 
 
 class FakeTime:
@@ -77,16 +70,15 @@ class Seen:
     body: bytes
 
 
-class FakeVault:
+class FakeVault(FakeLog):
     def __init__(self) -> None:
+        super().__init__()
         self.time = FakeTime()
         self.decide: Callable[[dict], str] = lambda _body: "approved"
         self.token_key = PrivateKey.from_seed(b"t" * 32)
-        self.ledger_key = PrivateKey.from_seed(b"l" * 32)
         self.listed_keys = [self.token_key]
         self.requests: dict[str, Asked] = {}
         self.remembered: dict[str, tuple[bytes, int, dict]] = {}
-        self.log: list[tuple[events.SealedEvent, int]] = []
         self.schemas: dict[str, dict] = {}
         self.review_settings = {"minimum_confidence_bucket": "high", "quorum": 1}
         self.seen: list[Seen] = []
@@ -356,71 +348,6 @@ class FakeVault:
         more = start + limit < len(pending)
         page = [{"request_id": asked.request_id, "agent_id": "a"} for asked in pending[start : start + limit]]
         return 200, {"reviews": page, "next_cursor": str(start + limit) if more else None}
-
-    # Ledger
-
-    def record(self, asked: Asked) -> None:
-        status = {"pending": "pending_review"}.get(asked.outcome, asked.outcome)
-        decision = events.build_decision(
-            status=status,
-            decision_status="approved_pending_review" if asked.outcome == "pending" else status,
-            outcome=asked.outcome,
-            reason_code=asked.reason_code,
-            confidence_bucket="extra_high",
-            minimum_confidence_bucket="high",
-            policy_id="refunds",
-            policy_version_id=None,
-            policy_content_hash=None,
-            snapshot_hash="00" * 32,
-            matched_rule_ids=[],
-            assumptions=[],
-            effective_args=asked.effective_args,
-        )
-        intent = events.build_intent(
-            salt=uuid.uuid4().hex,
-            tenant=TENANT,
-            kind="clearance.decided",
-            request_id=asked.request_id,
-            request={**UNSAID, **asked.body},
-            decision=decision,
-            action_category="clearance.decided",
-            action_metadata={},
-            decider_type="engine",
-            decider_id="",
-        )
-        event = events.Event(str(uuid.uuid4()), ACCEPTED_AT, asked.reason, intent)
-        self.log.append((events.seal(event), len(self.log)))
-
-    def tile(self, level: int, index: int, width: int) -> bytes:
-        assert (level, index) == (0, 0)
-        return b"".join(sealed.leaf_hash for sealed, _ in self.log[:width])
-
-    def entry(self, index: int) -> dict:
-        sealed, seq = self.log[index]
-        event = sealed.event
-        receipt = receipts.sign(
-            sealed.event_hash,
-            sealed.leaf_hash,
-            event.event_uuid,
-            event.intent["request_id"],
-            event.accepted_at,
-            self.ledger_key,
-        )
-        return events.entry(sealed, seq=seq, leaf_index=index, checkpoint_id=1, receipt=receipt)
-
-    def checkpoint(self, size: int) -> checkpoints.Checkpoint:
-        root = tree.root_at(size, self).hex()
-        return checkpoints.sign(size, size, root, "", ACCEPTED_AT, 30, self.ledger_key)
-
-    def inclusion(self, request_id: str) -> bundles.InclusionProof:
-        index = next(i for i, (sealed, _) in enumerate(self.log) if sealed.event.intent["request_id"] == request_id)
-        path = tree.inclusion_proof(index, len(self.log), self)
-        return bundles.inclusion(self.entry(index), path, self.checkpoint(len(self.log)), index)
-
-    def bundle(self, request_id: str) -> dict:
-        inclusion = self.inclusion(request_id)
-        record = KeyRecord(self.ledger_key.public, ACCEPTED_AT)
-        return bundles.bundle(self.entry(inclusion.leaf_index), inclusion, None, [record])
 
 
 def problem(status: int, code: str, detail: str, **extra: str) -> tuple[int, dict]:

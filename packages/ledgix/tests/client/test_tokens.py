@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from fake_vault import START, TENANT, FakeVault
+from fake_log import TENANT
+from fake_vault import START, FakeVault
 from hypothesis import given
 from hypothesis import strategies as st
 

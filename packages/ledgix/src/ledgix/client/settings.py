@@ -39,7 +39,7 @@ class ClientSettings:
     vault_url: str = "http://127.0.0.1:8000"
     vault_api_key: str = field(default="", repr=False)
     vault_timeout: float = 30.0
-    tenant: str = ""  # when given, tokens of any other tenant are refused
+    tenant: str = ""  # its id; when given, tokens of any other tenant are refused
     agent_id: str = "default-agent"
     session_id: str = ""
     principal_id: str = ""  # the person on whose behalf the agent acts, unless a call names another
