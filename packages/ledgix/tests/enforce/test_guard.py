@@ -271,6 +271,17 @@ def test_a_detached_review_is_resumed_with_the_same_arguments(vault: FakeVault, 
     assert vault.time.slept == []
 
 
+def test_nothing_is_resumed_when_tokens_are_not_verified(vault: FakeVault, effects: Effects) -> None:
+    vault.decide = lambda body: "pending"
+    refund = effects.make(client=vault.client(verify_jwt=False, review_mode="detach"))
+    with pytest.raises(ReviewPending) as pending:
+        refund("A-1", 45)
+    vault.settle(pending.value.request_id, "approved")
+    with pytest.raises(ArgumentsError, match="LEDGIX_VERIFY_JWT"):
+        resume(refund, pending.value.request_id, "A-1", 4500)
+    assert effects.happened == []
+
+
 def test_a_method_is_resumed_too_and_only_guarded_functions_are(vault: FakeVault) -> None:
     class Shop:
         @guard

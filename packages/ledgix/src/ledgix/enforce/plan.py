@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, cast
 from ledgix.client.aio import AsyncLedgix
 from ledgix.client.answers import Clearance
 from ledgix.client.asked import CHANGED_ARGS, CallDetails, Circumstances, ClearanceRequest
-from ledgix.client.errors import ReviewPending, ReviewTimedOut
+from ledgix.client.errors import ArgumentsError, ReviewPending, ReviewTimedOut
 from ledgix.client.settings import ReviewMode
 from ledgix.client.sync import Ledgix
 from ledgix.enforce.binding import BoundCall, Call, GuardedSignature
@@ -61,6 +61,10 @@ class Plan:
 
     def request(self, client: Ledgix | AsyncLedgix, call: BoundCall) -> ClearanceRequest:
         """What was asked when the review began, as far as an approval of it is compared."""
+        if not client.settings.verify_jwt:
+            raise ArgumentsError(
+                "only the token says which arguments the review was about, and LEDGIX_VERIFY_JWT is off: nothing ran"
+            )
         details = cast(CallDetails, dict(self.details.circumstances))
         return ClearanceRequest.build(client.settings, self.tool, call.exact, details)
 
