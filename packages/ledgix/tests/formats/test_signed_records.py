@@ -176,7 +176,7 @@ def test_key_records() -> None:
     assert (wire["algorithm"], wire["attestation_status"]) == ("Ed25519", "attested")
     assert "retired_at" not in wire
     assert None not in wire.values()
-    assert first.to_json()["attestation_status"] == "unattested"
+    assert first.to_json()["attestation_status"] == "initial"
     for record in (first, second):
         assert KeyRecord.from_json(json.parse_object(json.dumps(record.to_json()))) == record
 
@@ -194,7 +194,7 @@ def test_key_records() -> None:
         {"attestation_payload": ""},
         {"attestation_signature": ""},
         {"attestation_key_id": ""},
-        {"attestation_status": "unattested"},
+        {"attestation_status": "initial"},
         {"attestation_status": "root"},
         {"attestation_payload": "", "attestation_signature": "", "attestation_key_id": ""},
     ],

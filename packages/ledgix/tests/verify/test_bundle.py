@@ -47,6 +47,14 @@ def test_every_event_of_the_log_holds(log: Any) -> None:
         assert left_open(report) == (["log"] if index < 5 else ["newest", "consistency", "log"])
 
 
+def test_the_deepest_legal_request_still_proves(log: Any, new_event: Any, new_request: Any, new_decision: Any) -> None:
+    args = json.parse_object(b'{"a":' * 31 + b"1" + b"}" * 31)
+    decision = new_decision(effective_args=args)
+    log.add(new_event(8, request={**new_request(), "tool_args": args}, decision=decision))
+    log.add_checkpoint()
+    assert verify_bundle(json.dumps(log.bundle(7))).leaf_index == 7
+
+
 def test_without_a_pinned_key_it_says_so(log: Any) -> None:
     step = verify_bundle(log.bundle(0)).steps[-1]
     assert step.outcome is Outcome.SKIPPED
@@ -265,7 +273,7 @@ def test_trust_follows_attestations_from_the_pinned_key(log: Any) -> None:
     report = verify_bundle(wire, pinned_keys=[log.key.kid])
     assert report.log_key == later.kid
     assert "attested, step by step" in report.steps[-1].detail
-    assert "1 attested by an earlier one, 1 unattested" in report.steps[1].detail
+    assert "1 attested by an earlier one, 1 initial" in report.steps[1].detail
     assert "is pinned" in verify_bundle(wire, pinned_keys=[later.kid]).steps[-1].detail
 
 

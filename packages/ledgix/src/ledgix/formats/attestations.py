@@ -6,8 +6,8 @@ record), `type` = `key_attestation`, `version` = 1. The signature is the earlier
 Status in a key record:
 
 - `attested`: the payload and signature are there; whoever trusts the earlier key can trust this one.
-- `unattested`: there are none. The first key of a log is; a later one only if the key before it was lost, and then
-  nothing in the log itself says that the same Vault goes on.
+- `initial`: there are none, a chain of trust starts here. A log's first key does; a later one only if the key before it
+  was lost, and then nothing in the log itself says that the same Vault goes on.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledgix.errors import FormatError, VerificationError
-from ledgix.formats import cbor, json
+from ledgix.formats import cbor, jcs, json
 from ledgix.formats.keys import PrivateKey, PublicKey, b64url, unb64url
 
 ATTESTED = "attested"
-UNATTESTED = "unattested"
+INITIAL = "initial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ def verify(attestation: Attestation, key: PublicKey, active_from: str, by: Publi
 
 
 def encode_public_jwk(key: PublicKey) -> str:
-    """A key record's `public_jwk`: base64url of the JWK's JSON."""
-    return b64url(json.dumps({**key.jwk()}))
+    """A key record's `public_jwk`: base64url of the JWK's JSON, which we write canonically."""
+    return b64url(jcs.canonicalize({**key.jwk()}))
 
 
 def decode_public_jwk(text: str) -> PublicKey:

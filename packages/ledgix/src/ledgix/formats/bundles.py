@@ -11,7 +11,7 @@ from typing import Self
 
 from ledgix.errors import FormatError
 from ledgix.formats import json, members
-from ledgix.formats.attestations import ATTESTED, UNATTESTED, Attestation, decode_public_jwk, encode_public_jwk
+from ledgix.formats.attestations import ATTESTED, INITIAL, Attestation, decode_public_jwk, encode_public_jwk
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.events import STORED_DEPTH
 from ledgix.formats.json import JsonObject
@@ -41,7 +41,7 @@ class KeyRecord:
             "attestation_payload": b64url(by.payload) if by else "",
             "attestation_signature": b64url(by.signature) if by else "",
             "attestation_key_id": by.key_id if by else "",
-            "attestation_status": ATTESTED if by else UNATTESTED,
+            "attestation_status": ATTESTED if by else INITIAL,
         }
         if self.retired_at:
             found["retired_at"] = self.retired_at
@@ -62,9 +62,7 @@ class KeyRecord:
         )
         attested = bool(by.payload and by.signature and by.key_id)
         status = members.optional_text(source, "attestation_status")
-        if status != (ATTESTED if attested else UNATTESTED) or attested != bool(
-            by.payload or by.signature or by.key_id
-        ):
+        if status != (ATTESTED if attested else INITIAL) or attested != bool(by.payload or by.signature or by.key_id):
             raise FormatError(f"attestation_status {status!r} doesn't fit what attests the key")
         return cls(
             key=key,

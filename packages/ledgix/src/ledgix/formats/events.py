@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import Self, cast
+from typing import cast
 
 from ledgix.errors import FormatError, VerificationError
-from ledgix.formats import cbor, hashes, jcs, json, members
+from ledgix.formats import cbor, hashes, jcs, members
 from ledgix.formats.confidence import ConfidenceBucket
 from ledgix.formats.intents import Derived, build_decision, build_intent, check_intent, derive
 from ledgix.formats.json import Json, JsonObject
@@ -93,24 +93,6 @@ class SealedEvent:
     def leaf_hash(self) -> bytes:
         """The event's leaf in the log, raw."""
         return hashes.leaf_hash(self.event_hash)
-
-    @classmethod
-    def load(cls, intent_json: bytes, payload: bytes) -> Self:
-        """The sealed event whose bytes were stored; raises FormatError if they aren't those of one event."""
-        stored = cbor.decode(payload)
-        intent_hash = sha256(intent_json).hexdigest()
-        if not isinstance(stored, dict) or stored.get("intent_hash") != intent_hash:
-            raise FormatError("the stored intent and the stored event payload don't belong together")
-        intent = json.parse_object(intent_json, max_depth=STORED_DEPTH)
-        event = Event(
-            event_uuid=cast(str, stored["event_uuid"]),
-            accepted_at=cast(str, stored["accepted_at"]),
-            reason=cast(str, stored["reason"]),
-            intent=intent,
-            citations=cast("list[JsonObject]", json.from_python(stored["citations"])),
-            evidence_chunks=cast("list[JsonObject]", json.from_python(stored["evidence_chunks"])),
-        )
-        return cls(event, derive(intent), intent_json, intent_hash, payload, sha256(_DOMAIN + payload).digest())
 
 
 def seal(event: Event) -> SealedEvent:

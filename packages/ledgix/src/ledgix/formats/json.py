@@ -37,14 +37,13 @@ class _RefusedError(ValueError):
 
 def parse(raw: bytes, *, max_depth: int = MAX_DEPTH) -> Json:
     """The value that `raw` stands for; raises JsonError otherwise."""
-    if raw.count(b"[") + raw.count(b"{") <= max_depth and b"\\ud" not in raw and b"\\uD" not in raw:
-        try:
-            text = raw.decode().strip(" \t\n\r")
-            value, end = _SCANNER.raw_decode(text)
-            if end == len(text):
-                return cast(Json, value)
-        except (_RefusedError, NumberError, UnicodeDecodeError, JSONDecodeError, RecursionError):
-            pass
+    try:
+        text = raw.decode().strip(" \t\n\r")
+        value, end = _SCANNER.raw_decode(text)
+        if end == len(text) and _is_shallow(raw, value, max_depth) and _is_unicode(raw, value):
+            return cast(Json, value)
+    except (_RefusedError, NumberError, UnicodeDecodeError, JSONDecodeError, RecursionError):
+        pass
     return cast(Json, json_paths.read(raw, max_depth=max_depth))
 
 
@@ -131,6 +130,30 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(members) != len(pairs):
         raise _RefusedError
     return members
+
+
+def _is_shallow(raw: bytes, value: Json, max_depth: int) -> bool:
+    if raw.count(b"[") + raw.count(b"{") <= max_depth:
+        return True
+    level = _containers([value])
+    for _ in range(max_depth):
+        level = [inner for outer in level for inner in _containers(outer)]
+    return not level
+
+
+def _containers(outer: dict[str, Json] | list[Json]) -> list[dict[str, Json] | list[Json]]:
+    return [item for item in (outer.values() if isinstance(outer, dict) else outer) if isinstance(item, dict | list)]
+
+
+def _is_unicode(raw: bytes, value: Json) -> bool:
+    """Whether no escape left half of a surrogate pair behind."""
+    if b"\\ud" not in raw and b"\\uD" not in raw:
+        return True
+    try:
+        dumps(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_constant(text: str) -> NoReturn:

@@ -24,7 +24,8 @@ _WORD = re.compile(r"true|false|null|-?Infinity|NaN")
 _WORDS = {"true": True, "false": False, "null": None}
 _ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_SHOWN = 64
 
 
 def read(raw: bytes, *, max_depth: int) -> Any:
@@ -35,19 +36,14 @@ def read(raw: bytes, *, max_depth: int) -> Any:
         text = raw.decode()
     except UnicodeDecodeError as error:
         raise JsonError(f"not UTF-8 at byte {error.start}") from None
-    reader = _Reader(text, max_depth)
-    value = reader.value("$", 0)
-    if reader.next() is not None:
-        reader.refuse("$", "nothing more may follow")
-    return value
+    return _Reader(text, max_depth).document()
 
 
 def member(path: str, name: str) -> str:
     """The path of an object's member."""
     if _IDENTIFIER.fullmatch(name):
         return f"{path}.{name}"
-    shown = name if len(name) <= 64 else name[:63] + "…"
-    return f"{path}[{dumps(shown)}]"
+    return f"{path}[{dumps(name if len(name) <= _SHOWN else name[:_SHOWN] + '…')}]"
 
 
 def too_deep(max_depth: int) -> str:
@@ -60,17 +56,24 @@ class _Reader:
         self.text = text
         self.at = 0
         self.max_depth = max_depth
+        self.steps: list[str | int] = []
 
-    def refuse(self, path: str, expected: str) -> NoReturn:
+    def refuse(self, message: str) -> NoReturn:
+        path = "$"
+        for step in self.steps:
+            path = member(path, step) if isinstance(step, str) else f"{path}[{step}]"
+        raise JsonError(message, path)
+
+    def refuse_text(self, expected: str) -> NoReturn:
         found = repr(self.text[self.at]) if self.at < len(self.text) else "the end"
-        raise JsonError(f"not JSON: {expected}, found {found} at character {self.at}", path)
+        self.refuse(f"not JSON: {expected}, found {found} at character {self.at}")
 
-    def next(self) -> str | None:
-        """The character at which the next token starts; None at the end."""
+    def next(self) -> str:
+        """The character at which the next token starts; `""` at the end."""
         space = _SPACE.match(self.text, self.at)
         assert space is not None
         self.at = space.end()
-        return self.text[self.at] if self.at < len(self.text) else None
+        return self.text[self.at : self.at + 1]
 
     def take(self, mark: str) -> bool:
         if self.next() != mark:
@@ -78,76 +81,83 @@ class _Reader:
         self.at += 1
         return True
 
-    def value(self, path: str, depth: int) -> Any:
+    def document(self) -> Any:
+        value = self.value()
+        if self.next():
+            self.refuse_text("nothing more may follow")
+        return value
+
+    def value(self) -> Any:
         match self.next():
             case "{":
-                return self.container(path, depth, "}", self.members)
+                return self.container({}, self.members, "}")
             case "[":
-                return self.container(path, depth, "]", self.items)
+                return self.container([], self.items, "]")
             case '"':
-                return self.string(path)
+                return self.string()
             case _:
-                return self.scalar(path)
+                return self.scalar()
 
-    def container(self, path: str, depth: int, end: str, content: Callable[[str, int], Any]) -> Any:
-        if depth == self.max_depth:
-            raise JsonError(too_deep(self.max_depth), path)
+    def container(self, empty: Any, content: Callable[[], Any], end: str) -> Any:
+        if len(self.steps) == self.max_depth:
+            self.refuse(too_deep(self.max_depth))
         self.at += 1
-        found = content(path, depth + 1)
+        if self.take(end):
+            return empty
+        found = content()
         if not self.take(end):
-            self.refuse(path, f"expected ',' or '{end}'")
+            self.refuse_text(f"expected ',' or '{end}'")
         return found
 
-    def members(self, path: str, depth: int) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        if self.next() == "}":
-            return found
         while True:
             if self.next() != '"':
-                self.refuse(path, "expected a member's name in double quotes")
-            name = self.string(path)
-            here = member(path, name)
+                self.refuse_text("expected a member's name in double quotes")
+            name = self.string()
+            self.steps.append(name)
             if name in found:
-                raise JsonError("this name stands more than once in its object", here)
+                self.refuse("this name stands more than once in its object")
             if not self.take(":"):
-                self.refuse(here, "expected ':'")
-            found[name] = self.value(here, depth)
+                self.refuse_text("expected ':'")
+            found[name] = self.value()
+            self.steps.pop()
             if not self.take(","):
                 return found
 
-    def items(self, path: str, depth: int) -> list[Any]:
+    def items(self) -> list[Any]:
         found: list[Any] = []
-        if self.next() == "]":
-            return found
         while True:
-            found.append(self.value(f"{path}[{len(found)}]", depth))
+            self.steps.append(len(found))
+            found.append(self.value())
+            self.steps.pop()
             if not self.take(","):
                 return found
 
-    def string(self, path: str) -> str:
+    def string(self) -> str:
         token = _STRING.match(self.text, self.at)
         if token is None:
-            self.refuse(path, "expected a string without control characters or unknown escapes, closed by '\"'")
+            self.refuse_text("expected a string without control characters or unknown escapes, closed by '\"'")
         self.at = token.end()
         text = token[1]
         if "\\" in text:
             text = _ESCAPE.sub(_unescape, text)
             if SURROGATE.search(text):
-                raise JsonError(LONE_SURROGATE, path)
+                self.refuse(LONE_SURROGATE)
         return text
 
-    def scalar(self, path: str) -> Any:
+    def scalar(self) -> Any:
         if token := _NUMBER.match(self.text, self.at):
             self.at = token.end()
             try:
                 return number(token[0]) if token[1] else integer(token[0])
             except NumberError as error:
-                raise JsonError(str(error), path) from None
+                self.refuse(str(error))
         token = _WORD.match(self.text, self.at)
         if token is None:
-            self.refuse(path, "expected a value")
+            self.refuse_text("expected a value")
         if token[0] not in _WORDS:
-            raise JsonError(f"{token[0]} is not a JSON value", path)
+            self.refuse(f"{token[0]} is not a JSON value")
         self.at = token.end()
         return _WORDS[token[0]]
 

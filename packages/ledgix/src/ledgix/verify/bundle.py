@@ -18,7 +18,7 @@ skipped step leaves open stands in its detail. Nothing here trusts the machine t
 here trusts the pinned key, SHA-256 and Ed25519.
 
 Labels that no hash covers: `seq`, `checkpoint_id`, `microblock_id`, `export_uri`, `export_status`, `exported_at`, a
-key's `retired_at`, and `active_from` of an unattested key.
+key's `retired_at`, and `active_from` of an initial key.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _check_keys(evidence: _Evidence) -> _Finding:
             by = evidence.keys[record.attestation.key_id]
             attestations.verify(record.attestation, record.key, record.active_from, by)
             attested += 1
-    detail = f"{len(evidence.keys)} named by thumbprint; {attested} attested by an earlier one, {alone} unattested"
+    detail = f"{len(evidence.keys)} named by thumbprint; {attested} attested by an earlier one, {alone} initial"
     if open_ends:
         detail += f"; not checked, because the attesting key isn't here: {', '.join(open_ends)}"
     return Outcome.CHECKED, detail
