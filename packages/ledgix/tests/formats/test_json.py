@@ -82,6 +82,11 @@ REFUSED = [
     (b'"abc', "$", "string"),
     (b'"\\x41"', "$", "string"),
     (b'"\\u00g0"', "$", "string"),
+    (b'"\\u+123"', "$", "string"),
+    (b'"\\u 123"', "$", "string"),
+    (b'"\\u1_23"', "$", "string"),
+    (b'"\\U00000041"', "$", "string"),
+    (b"[1_000]", "$", "expected ',' or ']'"),
     (b'{"a":"\\ud800"}', "$.a", "surrogate"),
     (b'{"a":"\\ude00\\ud83d"}', "$.a", "surrogate"),
     (b'{"a":"\\uD83Dx\\uDE00"}', "$.a", "surrogate"),
@@ -225,7 +230,7 @@ def nearly_json(draw: st.DrawFn) -> bytes:
     return bytes(raw)
 
 
-JSON_BYTES = st.text(alphabet='{}[]",:\\u0123456789abcdefDE+-.truefalsn \n', max_size=40).map(str.encode)
+JSON_BYTES = st.text(alphabet='{}[]",:\\u0123456789abcdefDE+-._truefalsnx \n', max_size=40).map(str.encode)
 
 
 @given(st.binary(max_size=40) | JSON_BYTES | nearly_json())

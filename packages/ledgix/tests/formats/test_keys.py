@@ -166,6 +166,17 @@ def test_a_signature_holds_for_its_message_and_key_only() -> None:
             key.verify(bad, message)
 
 
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=64, max_size=64))
+def test_no_32_bytes_make_a_random_signature_hold(raw: bytes, signature: bytes) -> None:
+    """Points off the curve included: every refusal is one of ours."""
+    try:
+        key = PublicKey(raw)
+    except FormatError:
+        return
+    with pytest.raises(VerificationError):
+        key.verify(signature, b"message")
+
+
 def test_keys_are_values_and_secrets_stay_out_of_texts() -> None:
     key = PrivateKey.generate()
     assert PublicKey(key.public.raw) == key.public
