@@ -22,7 +22,6 @@ VaultError                          the Vault's own fault, nothing to retry
 Which HTTP status an error becomes is decided in `web.problems`, not here.
 """
 
-
 from __future__ import annotations
 
 from collections.abc import Iterable

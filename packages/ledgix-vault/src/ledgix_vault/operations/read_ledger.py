@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from ledgix.formats import events
+from ledgix.formats import bundles, events
+from ledgix.formats.bundles import InclusionProof
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
@@ -80,7 +81,7 @@ async def prove_inclusion(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now
     require_ledger(caller)
     event_uuid, published = await _covered(vault, caller, wanted, sign_now)
     return await vault.store.read(
-        lambda connection: _inclusion(connection, vault.proofs, caller.tenant_id, event_uuid, published)[1]
+        lambda connection: _inclusion(connection, vault.proofs, caller.tenant_id, event_uuid, published)[1].to_json()
     )
 
 
@@ -93,13 +94,9 @@ async def prove_bundle(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now: S
         entry, inclusion = _inclusion(connection, vault.proofs, caller.tenant_id, event_uuid, published)
         keys = load_ledger_keys(connection, caller.tenant_id)
         related = events_of_request(connection, caller.tenant_id, str(entry["request_id"]))
-        bundle: JsonObject = {
-            "event": _view(caller, entry),
-            "inclusion": inclusion,
-            "keys": [key.to_json() for key in keys],
-            "related": [{"event_uuid": other, "kind": kind} for _, kind, other in related if other != event_uuid],
-        }
-        return bundle
+        found = bundles.bundle(_view(caller, entry), inclusion, None, [key.record() for key in keys])
+        found["related"] = [{"event_uuid": other, "kind": kind} for _, kind, other in related if other != event_uuid]
+        return found
 
     return await vault.store.read(build)
 
@@ -116,35 +113,21 @@ async def prove_consistency(vault: Vault, caller: ApiKey, from_id: int, to_id: i
         new = _visible_checkpoint(connection, caller.tenant_id, to_id, published)
         assert published is not None
         proofs = vault.proofs.of(connection, caller.tenant_id, published)
-        return {
-            "from_checkpoint": old.to_json(),
-            "to_checkpoint": new.to_json(),
-            "path": [node.hex() for node in proofs.consistency(old.tree_size, new.tree_size)]
-            if from_id != to_id
-            else [],
-        }
+        path = proofs.consistency(old.tree_size, new.tree_size) if from_id != to_id else []
+        return bundles.consistency(old, new, path).to_json()
 
     return await vault.store.read(build)
 
 
 def _inclusion(
     connection: Connection, proofs: LogProofs, tenant_id: str, event_uuid: str, published: Published
-) -> tuple[JsonObject, JsonObject]:
+) -> tuple[JsonObject, InclusionProof]:
     checkpoint = published.checkpoint
     entry = find_entry(connection, tenant_id, event_uuid, published=checkpoint.checkpoint_id)
     assert entry is not None
     leaf_index = int(str(entry["leaf_index"]))
     path = proofs.of(connection, tenant_id, published).inclusion(leaf_index, checkpoint.tree_size)
-    return entry, {
-        "event_uuid": entry["event_uuid"],
-        "request_id": entry["request_id"],
-        "event_hash": entry["event_hash"],
-        "leaf_hash": entry["leaf_hash"],
-        "leaf_index": leaf_index,
-        "tree_size": checkpoint.tree_size,
-        "path": [node.hex() for node in path],
-        "checkpoint": checkpoint.to_json(),
-    }
+    return entry, bundles.inclusion(entry, path, checkpoint, leaf_index)
 
 
 async def _covered(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now: SignNow) -> tuple[str, Published]:

@@ -16,6 +16,7 @@ from ledgix_vault.policy.verdicts import Ground, RuleResult, Verdict
 
 MOST_CITED = 20
 MOST_NAMED = 3
+MOST_FACTS = 6
 LONGEST_QUOTE = 300
 
 
@@ -141,7 +142,7 @@ def _rule(found: RuleResult, inputs: Inputs) -> str:
         because = found.outcome.why
     else:
         facts = (fact for condition in found.rule.when for fact in _facts(condition, found.rule.effect, inputs))
-        because = ", ".join(dict.fromkeys(facts))
+        because = ", ".join(list(dict.fromkeys(facts))[:MOST_FACTS])
     quote = f"rule '{found.rule.id}' (\"{_shortened(found.rule.quote)}\")"
     return f"{quote}: {because}" if because else quote
 

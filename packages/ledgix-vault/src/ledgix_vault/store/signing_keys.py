@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select
 
-from ledgix.formats import jcs
-from ledgix.formats.json import Json, JsonObject
-from ledgix.formats.keys import PublicKey, b64url
+from ledgix.formats.attestations import Attestation
+from ledgix.formats.bundles import KeyRecord
+from ledgix.formats.keys import PublicKey
 from ledgix_vault.store import schema
 from ledgix_vault.store.unit import Row
 from ledgix_vault.times import rfc3339
@@ -38,22 +38,17 @@ class SigningKey:
     attestation_signature: bytes
     attestation_key_id: str
 
-    def to_json(self) -> JsonObject:
-        """The key as a proof bundle carries it (contract section 6, **key**)."""
-        jwk: dict[str, Json] = dict(self.public.jwk())
-        found: JsonObject = {
-            "key_id": self.public.kid,
-            "algorithm": "Ed25519",
-            "public_jwk": b64url(jcs.canonicalize(jwk)),
-            "active_from": rfc3339(self.active_from),
-            "attestation_payload": b64url(self.attestation_payload),
-            "attestation_signature": b64url(self.attestation_signature),
-            "attestation_key_id": self.attestation_key_id,
-            "attestation_status": "attested" if self.attestation_key_id else "initial",
-        }
-        if self.retired_at is not None:
-            found["retired_at"] = rfc3339(self.retired_at)
-        return found
+    def record(self) -> KeyRecord:
+        """The key as a proof bundle carries it."""
+        attestation = None
+        if self.attestation_key_id:
+            attestation = Attestation(self.attestation_payload, self.attestation_signature, self.attestation_key_id)
+        return KeyRecord(
+            key=self.public,
+            active_from=rfc3339(self.active_from),
+            retired_at=rfc3339(self.retired_at) if self.retired_at is not None else "",
+            attestation=attestation,
+        )
 
 
 def signing_key_row(key: PublicKey, *, tenant_id: str | None, active_from: int) -> Row:

@@ -144,7 +144,9 @@ class Store:
         """Moves the WAL into the database while nobody waits: it never delays an answer."""
         driver = connection.connection.driver_connection
         assert driver is not None
-        driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # outside any transaction: SQLAlchemy would begin one
+        driver.execute(
+            "PRAGMA wal_checkpoint(PASSIVE)"
+        ).fetchall()  # outside any transaction: SQLAlchemy would begin one
 
 
 def load_memory(connection: Connection) -> Memory:

@@ -160,7 +160,7 @@ class Writer:
         if self._queue.empty() and self._connection is not None:
             try:
                 self._idle(self._connection)
-            except Exception:  # noqa: BLE001 - housekeeping must never end the writer
+            except Exception:
                 logger.exception("idle_work_failed")
         return self._queue.get()
 

@@ -49,7 +49,7 @@ ROOTS: Final[Mapping[str, Read]] = {
     "human_principal": lambda inputs: inputs.call.human_principal,
     "purpose": lambda inputs: inputs.call.purpose,
     "data_categories": lambda inputs: cast(Value, inputs.call.data_categories),
-    "destination": lambda inputs: inputs.call.destination,
+    "destination": lambda inputs: {name: value for name, value in inputs.call.destination.items() if value},
 }
 
 
@@ -280,8 +280,6 @@ def _select(node: Select, scope: Scope) -> Read:
     match node.of:
         case Name(name="args") if "args" not in scope:
             return lambda inputs: inputs.args.get(field, missing)
-        case Name(name="destination") if "destination" not in scope:
-            return lambda inputs: inputs.call.destination.get(field) or missing
         case of:
             return _member(_operand(of, scope), field, missing)
 
