@@ -42,7 +42,7 @@ def doubles(value: Json) -> Cbor:
     """Every JSON number as a float and every object with its keys in order: ready for `dumps_ordered`."""
     # By exact type, because every sealed event comes through here; a Json value has no other types.
     kind = type(value)
-    if kind is str or kind is bool or value is None:
+    if kind is str or kind is bool or value is None or isinstance(value, str):
         return value  # type: ignore[return-value]
     if kind is int or kind is Decimal:
         return float(value)  # type: ignore[arg-type]

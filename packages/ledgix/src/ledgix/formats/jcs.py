@@ -37,15 +37,19 @@ class _UnusualError(Exception):
 def canonicalize(value: Json) -> bytes:
     """The RFC 8785 bytes of `value`; raises FormatError for what has none."""
     try:
-        raw = _ENCODER.encode(value).encode()
-        sketch = raw.translate(_MARKS)
-        if _LONG_NUMBER not in sketch and _ASTRAL not in sketch:
-            return raw
-        return rfc8785.dumps(_doubles(value))
-    except _UnusualError:
-        return rfc8785.dumps(_doubles(value))
+        return _fast(value) or rfc8785.dumps(_doubles(value))
     except (RecursionError, TypeError, ValueError) as error:
         raise FormatError(f"no canonical JSON: {error}") from None
+
+
+def _fast(value: Json) -> bytes | None:
+    """What the C encoder writes; None where RFC 8785 could want something else."""
+    try:
+        raw = _ENCODER.encode(value).encode()
+    except _UnusualError:
+        return None
+    sketch = raw.translate(_MARKS)
+    return None if _LONG_NUMBER in sketch or _ASTRAL in sketch else raw
 
 
 def sha256_hex(value: Json) -> str:
