@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select, update
 
-from ledgix.formats import jcs, json
+from ledgix.formats import json
 from ledgix.formats.events import ConfidenceBucket
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance, TokenFacts
 from ledgix_vault.clearance.decision import Decider, DeciderType, Decision, Outcome
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.jsontext import encode_text
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
 from ledgix_vault.store.tenants import stored_object
@@ -28,8 +29,8 @@ def clearance_row(clearance: Clearance) -> Row:
         clearance.request_id,
         clearance.key_lineage,
         clearance.requested_at,
-        jcs.canonicalize(clearance.request.to_json()).decode(),
-        jcs.canonicalize(_decision_json(clearance.decision)).decode(),
+        encode_text(clearance.request.to_json()),
+        encode_text(_decision_json(clearance.decision)),
         str(clearance.decision.outcome),
         clearance.original_request_id,
         clearance.depth,
@@ -75,7 +76,7 @@ def find_review(connection: Connection, tenant_id: str, request_id: str) -> Revi
 
 def vote_row(review: Review, voter: str, reason: str, now: int) -> Row:
     """The row of one approval towards a quorum."""
-    return (review.tenant_id, review.request_id, voter, jcs.canonicalize(reason).decode(), now)
+    return (review.tenant_id, review.request_id, voter, encode_text(reason), now)
 
 
 def list_reviews(
@@ -118,7 +119,7 @@ def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
             _C.c.consumed_at.is_(None) if old.consumed_at is None else _C.c.consumed_at == old.consumed_at,
         )
         .values(
-            decision=jcs.canonicalize(_decision_json(after.decision)).decode(),
+            decision=encode_text(_decision_json(after.decision)),
             outcome=str(after.decision.outcome),
             jti=new.jti or None,
             kid=new.kid or None,
@@ -145,7 +146,7 @@ def end_review(unit: Unit, review: Review) -> bool:
             decided_at=review.decided_at,
             decided_by=review.decided_by,
             # As JSON: a NUL typed by a person has no place in PostgreSQL's text.
-            review_reason=jcs.canonicalize(review.review_reason).decode(),
+            review_reason=encode_text(review.review_reason),
         )
     )
     return changed == 1

@@ -7,7 +7,7 @@ connection, so that a second Vault on the same database is refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,26 @@ class Database:
 
     writer: Engine
     reader: Engine
+    _inserts: dict[Table, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_sqlite(self) -> bool:
         return self.writer.dialect.name == "sqlite"
 
+    @property
+    def mark(self) -> str:
+        """The driver's parameter mark."""
+        return "?" if self.is_sqlite else "%s"
+
     def insert_sql(self, table: Table) -> str:
-        """The INSERT of a whole row in the order of the table's columns, in the driver's own parameter style."""
-        mark = "?" if self.is_sqlite else "%s"
+        """The INSERT of a whole row in the order of the table's columns, as it goes to the driver."""
+        known = self._inserts.get(table)
+        if known is None:
+            known = self._inserts[table] = self._insert_sql(table)
+        return known
+
+    def _insert_sql(self, table: Table) -> str:
+        mark = self.mark
         columns = ", ".join(column.name for column in table.columns)
         return f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join([mark] * len(table.columns))})"  # noqa: S608
 

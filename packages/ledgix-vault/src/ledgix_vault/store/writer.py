@@ -185,7 +185,7 @@ class Writer:
         connection.begin()
         now = max(self._clock(), self.memory.last_moment)
         group = Group(connection, self._database, self.memory, now, self._ledger_key)
-        remembered = look_up(connection, [job.key for job in jobs if job.key is not None])
+        remembered = look_up(connection, self._database.mark, [job.key for job in jobs if job.key is not None])
         for job in jobs:
             _run_job(job, group, remembered)
         group.finish()
@@ -208,7 +208,7 @@ class Writer:
         remembered: dict[Scope, Remembered] = {}
         try:
             connection = self._reconnect()
-            remembered = look_up(connection, [job.key for job in jobs if job.key is not None])
+            remembered = look_up(connection, self._database.mark, [job.key for job in jobs if job.key is not None])
             connection.rollback()
         except (SQLAlchemyError, StartRefused) as error:
             logger.error("store_unreachable", error=str(error))

@@ -9,10 +9,10 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ledgix.formats import json
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.errors import Invalid, VaultError
+from ledgix_vault.jsontext import encode
 from ledgix_vault.operations.clearance_status import clearance_status
 from ledgix_vault.operations.consume_token import Consumption, consume_token
 from ledgix_vault.operations.mint_token import mint_token
@@ -110,7 +110,7 @@ _POSTS: dict[str, Handler] = {
 
 def _json(content: JsonObject, *, replayed: bool = False) -> Response:
     headers = {**_JSON_HEADERS, REPLAYED_HEADER: "true"} if replayed else _JSON_HEADERS
-    return Response(json.dumps(content), headers=headers)
+    return Response(encode(content), headers=headers)
 
 
 def _required_text(body: JsonObject, name: str, longest: int) -> str:

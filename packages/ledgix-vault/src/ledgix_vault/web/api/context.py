@@ -8,8 +8,8 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader
 from starlette.responses import Response
 
-from ledgix.formats import json
 from ledgix.formats.json import JsonObject
+from ledgix_vault.jsontext import encode
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.doors import API_KEY_HEADER, REPLAYED_HEADER, Knock, authenticate, knock
@@ -59,4 +59,4 @@ def exact_json(content: JsonObject, *, replayed: bool = False) -> Response:
     headers = {"Cache-Control": "no-store"}
     if replayed:
         headers[REPLAYED_HEADER] = "true"
-    return Response(json.dumps(content), media_type="application/json", headers=headers)
+    return Response(encode(content), media_type="application/json", headers=headers)
