@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ledgix.formats.keys import PrivateKey, PublicKey
 from ledgix_vault.errors import StartRefused, Unavailable
 from ledgix_vault.files import OWNER_ONLY_DIRECTORY, create_private_file, make_private_directory, write_private_file
+from ledgix_vault.keys.sodium import sodium_signer
 from ledgix_vault.keys.unlock import Unlock
 
 SALT_FILE = "unlock.salt"
@@ -82,7 +83,7 @@ class KeyRing:
         """A new key pair. On return the private key is durable on disk; no row anywhere needs to name it yet, and a
         crash before one does leaves only an unused file."""
         fresh = Ed25519PrivateKey.generate()
-        key = PrivateKey(fresh)
+        key = PrivateKey(fresh, sodium_signer(fresh))
         pem = fresh.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(self._password))
         try:
             write_private_file(self._path(key.kid), pem)
@@ -127,7 +128,7 @@ def _load(path: Path, kid: str, password: bytes, origin: str) -> PrivateKey:
         ) from None
     if not isinstance(loaded, Ed25519PrivateKey):
         raise StartRefused(f"The signing key {path} isn't an Ed25519 key.", _FROM_BACKUP)
-    key = PrivateKey(loaded)
+    key = PrivateKey(loaded, sodium_signer(loaded))
     if key.public.kid != kid:
         raise StartRefused(
             f"The file {path} holds another key: its thumbprint is {key.public.kid}.",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
@@ -109,11 +109,12 @@ class PrivateKey:
 
     __slots__ = ("_key", "jose_header", "kid", "public", "sign")
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: Ed25519PrivateKey, sign: Callable[[bytes], bytes] | None = None) -> None:
+        """`sign` may be another implementation for the same key: Ed25519 is deterministic, the bytes are the same."""
         self._key = key
         self.public = PublicKey(key.public_key().public_bytes_raw())
         self.kid = self.public.kid
-        self.sign = key.sign
+        self.sign = sign or key.sign
         # The first part of every token that this key signs.
         self.jose_header = b64url(f'{{"alg":"EdDSA","kid":"{self.kid}","typ":"JWT"}}'.encode())
 
