@@ -1,0 +1,430 @@
+"""`ledgix-python` 0.4.0, exactly as published, against a running Vault."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ledgix_python
+import pytest
+from ledgix_python import (
+    ClearanceDeniedError,
+    ClearanceRequest,
+    LedgixClient,
+    ManualReviewTimeoutError,
+    PolicyRegistration,
+    PolicyRegistrationError,
+    ReplayDetectedError,
+    ReviewPendingError,
+    VaultConfig,
+    VaultConnectionError,
+    VaultContext,
+)
+
+from running_vault import Key, Tenant, eventually, succeeded
+
+APPROVED, REVIEWED, DENIED = 45, 450, 4500
+Connect = Callable[..., LedgixClient]
+
+
+@pytest.fixture(autouse=True)
+def no_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client reads `.env` from the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def connect(refunds: Tenant) -> Iterator[Connect]:
+    """Gives clients with the test tenant's agent key, or another one of its keys."""
+    opened: list[LedgixClient] = []
+
+    def open_one(key: Key | None = None, **config: Any) -> LedgixClient:
+        secret = (key or refunds.agent).secret
+        settings = {"review_poll_interval": 0.02, "review_timeout": 10, "retry_base_delay": 0.01, **config}
+        opened.append(LedgixClient(VaultConfig(vault_url=refunds.url, vault_api_key=secret, **settings)))
+        return opened[-1]
+
+    yield open_one
+    for client in opened:
+        client.close()
+
+
+@pytest.fixture
+def client(connect: Connect) -> LedgixClient:
+    return connect()
+
+
+def refund(amount: Any, **more: Any) -> ClearanceRequest:
+    return ClearanceRequest(tool_name="stripe_refund", tool_args={"amount": amount}, **more)
+
+
+def decide_soon(tenant: Tenant, *, approved: bool, reason: str = "looked at it") -> threading.Thread:
+    """A reviewer who decides the one pending review as soon as it is in the list."""
+
+    def decide() -> None:
+        pending = eventually(lambda: tenant.reviewer.read("/reviews")["reviews"])
+        succeeded(tenant.reviewer.decide(pending[0]["request_id"], approved=approved, reason=reason))
+
+    person = threading.Thread(target=decide)
+    person.start()
+    return person
+
+
+# Clearances
+
+
+def test_approved(client: LedgixClient, refunds: Tenant) -> None:
+    clearance = client.request_clearance(refund(APPROVED, session_id="s-1"))
+    assert clearance.status == clearance.decision_status == "approved"
+    assert clearance.is_approved
+    assert clearance.token
+    assert clearance.policy_version_id
+    entry = client.fetch_ledger()[0]
+    assert (entry.request_id, entry.approved, entry.decision_status) == (clearance.request_id, True, "approved")
+    assert succeeded(refunds.gateway.consume(clearance.token))["request_id"] == clearance.request_id
+
+
+def test_denied(client: LedgixClient) -> None:
+    with pytest.raises(ClearanceDeniedError) as denied:
+        client.request_clearance(refund(DENIED))
+    assert denied.value.reason
+    assert client.fetch_ledger()[0].request_id == denied.value.request_id
+
+
+def test_a_review_blocks_until_it_is_approved(client: LedgixClient, refunds: Tenant) -> None:
+    person = decide_soon(refunds, approved=True, reason="a good customer")
+    clearance = client.request_clearance(refund(REVIEWED))
+    person.join()
+    assert clearance.status == "approved"
+    assert clearance.reason == "a good customer"
+    assert succeeded(refunds.gateway.consume(str(clearance.token), tool_args={"amount": REVIEWED}))
+
+
+def test_a_review_blocks_until_it_is_denied(client: LedgixClient, refunds: Tenant) -> None:
+    person = decide_soon(refunds, approved=False, reason="a bad idea")
+    with pytest.raises(ClearanceDeniedError, match="a bad idea"):
+        client.request_clearance(refund(REVIEWED))
+    person.join()
+
+
+def test_a_review_that_nobody_decides_in_the_clients_time(connect: Connect) -> None:
+    with pytest.raises(ManualReviewTimeoutError):
+        connect(review_timeout=0.1).request_clearance(refund(REVIEWED))
+
+
+def test_a_review_that_expires_is_a_denial(connect: Connect, refunds: Tenant) -> None:
+    refunds.set_reviews(review_expiry_seconds=1)
+    with pytest.raises(ClearanceDeniedError, match="expired"):
+        connect(review_poll_interval=0.1).request_clearance(refund(REVIEWED))
+    assert [entry["request_id"] for entry in refunds.events("review.expired")]
+
+
+def test_a_detached_review_is_waited_for(connect: Connect, refunds: Tenant) -> None:
+    client = connect(review_mode="detach")
+    with pytest.raises(ReviewPendingError) as pending:
+        client.request_clearance(refund(REVIEWED))
+    succeeded(refunds.reviewer.decide(pending.value.pending_approval.request_id, approved=True))
+    clearance = pending.value.pending_approval.wait(timeout=10)
+    assert client.verify_token(str(clearance.token))["request_id"] == clearance.request_id
+
+
+def test_a_detached_review_is_denied(connect: Connect, refunds: Tenant) -> None:
+    with pytest.raises(ReviewPendingError) as pending:
+        connect(review_mode="detach").request_clearance(refund(REVIEWED))
+    approval = pending.value.pending_approval
+    succeeded(refunds.reviewer.decide(approval.request_id, approved=False, reason="no"))
+    with pytest.raises(ClearanceDeniedError, match="no"):
+        approval.wait(timeout=10)
+
+
+def test_a_detached_review_is_cancelled(connect: Connect, refunds: Tenant) -> None:
+    with pytest.raises(ReviewPendingError) as pending:
+        connect(review_mode="detach").request_clearance(refund(REVIEWED))
+    approval = pending.value.pending_approval
+    approval.cancel()
+    (event,) = refunds.events("review.cancelled_by_agent")
+    assert event["request_id"] == approval.request_id
+    with pytest.raises(ClearanceDeniedError):
+        approval.wait(timeout=10)
+    late = refunds.reviewer.decide(approval.request_id, approved=True)
+    assert (late.status_code, late.json()["code"]) == (409, "review_already_decided")
+
+
+def test_the_decision_cache_mints(connect: Connect, refunds: Tenant) -> None:
+    client = connect(decision_cache_enabled=True, session_id="first")
+    first = client.request_clearance(refund(APPROVED))
+    second = client.request_clearance(refund(APPROVED, session_id="second"))
+    assert second.token != first.token
+    assert second.request_id != first.request_id
+    assert len(refunds.events("token.minted")) == 1
+    for clearance in (first, second):
+        succeeded(refunds.gateway.consume(str(clearance.token)))
+
+
+def test_what_a_person_approved_is_never_cached(connect: Connect, refunds: Tenant) -> None:
+    client = connect(decision_cache_enabled=True)
+    for _ in range(2):
+        person = decide_soon(refunds, approved=True)
+        assert client.request_clearance(refund(REVIEWED)).policy_version_id is None
+        person.join()
+    assert refunds.events("token.minted") == []
+
+
+def test_a_cached_decision_is_refused_once_the_policy_denies(connect: Connect, refunds: Tenant) -> None:
+    client = connect(decision_cache_enabled=True)
+    client.request_clearance(refund(APPROVED))
+    refunds.register("stop", rules=["Refunds must not exceed $10"], tools=["stripe_*"])
+    with pytest.raises(VaultConnectionError, match="HTTP 403"):
+        client.request_clearance(refund(APPROVED))
+
+
+def test_a_replayed_token_is_refused(client: LedgixClient) -> None:
+    clearance = client.request_clearance(refund(APPROVED))
+    with pytest.raises(ReplayDetectedError):  # the client verified it once itself
+        client.verify_token(str(clearance.token))
+
+
+def test_a_delegated_client(connect: Connect, refunds: Tenant) -> None:
+    approved = connect().request_clearance(refund(APPROVED))
+    sub_agent = connect(agent_id="sub-agent")
+    jti = sub_agent.verify_token(str(approved.token))["jti"]
+    with sub_agent.create_delegated_client(jti) as delegated:
+        child = delegated.request_clearance(refund(APPROVED, agent_id="sub-agent"))
+    assert sub_agent.verify_token(str(child.token))["parent_jti"] == jti
+    with sub_agent.create_delegated_client("unknown") as orphan, pytest.raises(ClearanceDeniedError):
+        orphan.request_clearance(refund(APPROVED))
+    assert refunds.entries()[0]["intent"]["decision"]["reason_code"] == "delegation_invalid"
+
+
+def test_the_acting_person_is_recorded(connect: Connect, refunds: Tenant) -> None:
+    client = connect(principal_id="auth0|42")
+    token = str(client.request_clearance(refund(APPROVED)).token)
+    assert succeeded(refunds.gateway.consume(token))["claims"]["human_principal"] == "auth0|42"
+
+
+def test_a_wrong_key(connect: Connect) -> None:
+    client = connect(Key(None, "lgx_" + "x" * 43))  # type: ignore[arg-type]
+    with pytest.raises(VaultConnectionError, match="HTTP 401"):
+        client.request_clearance(refund(APPROVED))
+
+
+@pytest.mark.parametrize("amount", ["50", None, True, -5, [50], {"value": 50}])
+def test_arguments_that_no_rule_approves(connect: Connect, amount: Any) -> None:
+    with pytest.raises((ReviewPendingError, ClearanceDeniedError)):
+        connect(review_mode="detach").request_clearance(refund(amount))
+
+
+# Policies
+
+
+def test_register_policy(connect: Connect, refunds: Tenant) -> None:
+    policy = PolicyRegistration(
+        policy_id="gifts", description="Gifts", rules=["Gifts must not exceed $50", "be nice"], tools=["send_gift"]
+    )
+    answer = connect(refunds.full).register_policy(policy)
+    assert (answer.policy_id, answer.status) == ("gifts", "registered")
+    assert "be nice" in answer.message
+    with pytest.raises(PolicyRegistrationError, match="HTTP 403"):
+        connect().register_policy(policy)
+
+
+# Ledger
+
+
+def test_fetch_ledger_redacted_and_full(connect: Connect, refunds: Tenant) -> None:
+    clearance = connect().request_clearance(refund(APPROVED))
+    redacted, full = connect().fetch_ledger()[0], connect(refunds.auditor).fetch_ledger()[0]
+    assert redacted.event_uuid == full.event_uuid
+    assert redacted.request_id == full.request_id == clearance.request_id
+    assert redacted.tool_args == {}
+    assert redacted.intent_hash == redacted.reason == ""
+    assert full.tool_args == {"amount": APPROVED}
+    assert full.intent_hash
+    assert full.confidence_bucket == clearance.confidence_bucket
+
+
+def proven(client: LedgixClient, request_id: str) -> Any:
+    return client.fetch_ledger_proof_bundle(request_id)
+
+
+@pytest.mark.parametrize("preset", ["agent", "auditor"], ids=["redacted", "full"])
+def test_verify_ledger_proof_over_the_whole_log(connect: Connect, refunds: Tenant, preset: str) -> None:
+    asked = [connect().request_clearance(refund(amount)) for amount in (APPROVED, 1.5, 99.99)]
+    client = connect(refunds.keys[preset])
+    client.fetch_ledger_inclusion_proof(asked[-1].request_id)  # from here on a checkpoint covers everything
+    entries, checkpoints = client.fetch_ledger(500), client.fetch_ledger_checkpoints(500)
+    result = client.verify_ledger_proof(entries, checkpoints)
+    assert result.intact, result.error
+    assert result.verified_entries == checkpoints[0].tree_size == len(entries)
+    assert result.verified_checkpoints == len(checkpoints)
+    assert ("redacted" in (result.coverage_note or "")) is (preset == "agent")
+
+
+def test_verify_ledger_proof_fetches_by_itself(connect: Connect, refunds: Tenant) -> None:
+    connect().request_clearance(refund(APPROVED))
+    result = connect(refunds.auditor).verify_ledger_proof()
+    assert result.intact, result.error
+
+
+@pytest.mark.parametrize("preset", ["agent", "auditor"], ids=["redacted", "full"])
+def test_a_proof_bundle_is_intact(connect: Connect, refunds: Tenant, preset: str) -> None:
+    clearance = connect().request_clearance(refund(APPROVED))
+    client = connect(refunds.keys[preset])
+    bundle = client.fetch_ledger_proof_bundle(clearance.request_id)
+    assert bundle.event.request_id == clearance.request_id
+    result = client.verify_ledger_proof_bundle(bundle)
+    assert result.intact, result.error
+    assert client.verify_ledger_proof_bundle(json.loads(bundle.model_dump_json())).intact
+
+
+@pytest.mark.parametrize("preset", ["agent", "auditor"], ids=["redacted", "full"])
+def test_an_altered_bundle_is_not_intact(connect: Connect, refunds: Tenant, preset: str) -> None:
+    clearance = connect().request_clearance(refund(APPROVED))
+    client = connect(refunds.keys[preset])
+    bundle = client.fetch_ledger_proof_bundle(clearance.request_id)
+    bundle.event.accepted_at = bundle.event.accepted_at.replace("20", "19", 1)
+    assert not client.verify_ledger_proof_bundle(bundle).intact
+
+
+def test_every_event_of_the_path_proves(connect: Connect, refunds: Tenant) -> None:
+    """Also with decimals, texts beyond ASCII, nested arguments and citations inside the hashed bytes."""
+    refunds.register("notes", rules=["Notes are never funny"], tools=["note"])
+    args = {"text": "Grüße 🎉\u2028", "deep": [{"n": [0.1, 1e-7, -0.5, 12345678901]}], "amount": 3}
+    client = connect(refunds.full, review_mode="detach")
+    with pytest.raises(ReviewPendingError):
+        client.request_clearance(ClearanceRequest(tool_name="note", tool_args=args))
+    clearance = client.request_clearance(refund(APPROVED))
+    succeeded(refunds.full.consume(str(clearance.token)))
+    for entry in client.fetch_ledger():
+        if entry.request_id == clearance.request_id or entry.tool_name == "note":
+            assert client.verify_ledger_proof_bundle(proven(client, entry.request_id)).intact
+
+
+def test_inclusion_and_consistency_proofs(connect: Connect, refunds: Tenant) -> None:
+    client = connect()
+    first = client.fetch_ledger_inclusion_proof(client.request_clearance(refund(APPROVED)).request_id)
+    second = client.fetch_ledger_inclusion_proof(client.request_clearance(refund(APPROVED)).request_id)
+    assert second.checkpoint.tree_size > first.checkpoint.tree_size
+    for proof in (first, second):
+        assert client._verify_inclusion_proof(
+            proof.leaf_hash, proof.leaf_index, proof.tree_size, proof.path, proof.checkpoint.root_hash
+        )
+    old, new = first.checkpoint, second.checkpoint
+    consistency = client.fetch_ledger_consistency_proof(old.checkpoint_id, new.checkpoint_id)
+    assert client._verify_consistency_proof(
+        old.tree_size, new.tree_size, old.root_hash, new.root_hash, consistency.path
+    )
+    assert client.fetch_ledger_consistency_proof(new.checkpoint_id, new.checkpoint_id).path == []
+    assert client.fetch_ledger_manifests()[0].checkpoint_id >= new.checkpoint_id
+
+
+# The same, asynchronously
+
+
+def test_async_scenario(connect: Connect, refunds: Tenant) -> None:
+    client = connect(refunds.full, decision_cache_enabled=True)
+
+    async def scenario() -> None:
+        async with client:
+            first = await client.arequest_clearance(refund(APPROVED))
+            second = await client.arequest_clearance(refund(APPROVED))
+            assert first.token != second.token
+            with pytest.raises(ReplayDetectedError):
+                await client.averify_token(str(first.token))
+            with pytest.raises(ClearanceDeniedError):
+                await client.arequest_clearance(refund(DENIED))
+            person = decide_soon(refunds, approved=True)
+            assert (await client.arequest_clearance(refund(REVIEWED))).is_approved
+            await asyncio.to_thread(person.join)
+            answer = await client.aregister_policy(PolicyRegistration(policy_id="p", tools=["x"]))
+            assert answer.status == "registered"
+            bundle = await client.afetch_ledger_proof_bundle(second.request_id)
+            assert (await client.averify_ledger_proof_bundle(bundle)).intact
+            inclusion = await client.afetch_ledger_inclusion_proof(first.request_id)
+            newest = (await client.afetch_ledger_checkpoints())[0].checkpoint_id
+            consistency = await client.afetch_ledger_consistency_proof(inclusion.checkpoint.checkpoint_id, newest)
+            assert consistency.to_checkpoint.checkpoint_id == newest
+            result = await client.averify_ledger_proof(await client.afetch_ledger(500), None)
+            assert result.intact, result.error
+
+    asyncio.run(scenario())
+
+
+def test_async_detached(connect: Connect, refunds: Tenant) -> None:
+    client = connect(review_mode="detach")
+
+    async def ask() -> Any:
+        with pytest.raises(ReviewPendingError) as pending:
+            await client.arequest_clearance(refund(REVIEWED))
+        return pending.value.pending_approval
+
+    async def scenario() -> None:
+        async with client:
+            approval = await ask()
+            succeeded(refunds.reviewer.decide(approval.request_id, approved=True))
+            assert (await approval.wait_async(timeout=10)).status == "approved"
+            approval = await ask()
+            await approval.acancel()
+            with pytest.raises(ClearanceDeniedError):
+                await approval.wait_async(timeout=10)
+
+    asyncio.run(scenario())
+
+
+# Guards
+
+
+@pytest.fixture
+def configured(refunds: Tenant) -> Iterator[LedgixClient]:
+    client = ledgix_python.configure(
+        vault_url=refunds.url, vault_api_key=refunds.agent.secret, review_mode="detach", agent_id="finance-agent"
+    )
+    yield client
+    client.close()
+
+
+@pytest.mark.usefixtures("configured")
+def test_enforce(refunds: Tenant) -> None:
+    seen: list[str] = []
+    pending: list[Any] = []
+
+    @ledgix_python.enforce(tool_name="stripe_refund", policy_id="refunds", on_review_pending=pending.append)
+    def pay_back(amount: float, note: str = "") -> str:
+        seen.append(str(ledgix_python.current_token()))
+        return f"paid {amount}"
+
+    assert pay_back(amount=45.5, note="for a friend") == "paid 45.5"
+    claims = succeeded(refunds.gateway.consume(seen[0]))["claims"]
+    assert (claims["agent_id"], claims["policy_id"]) == ("finance-agent", "refunds")
+    with pytest.raises(ClearanceDeniedError):
+        pay_back(amount=DENIED)
+    with pytest.raises(ReviewPendingError):
+        pay_back(amount=REVIEWED)
+    assert len(seen) == len(pending) == 1
+    assert ledgix_python.current_clearance() is None
+
+
+def test_enforce_async(configured: LedgixClient) -> None:
+    @ledgix_python.enforce(tool_name="stripe_refund")
+    async def pay_back(amount: float) -> str | None:
+        return ledgix_python.current_token()
+
+    async def scenario() -> None:
+        assert await pay_back(amount=45)
+        with pytest.raises(ClearanceDeniedError):
+            await pay_back(amount=DENIED)
+        await configured.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_vault_context(client: LedgixClient) -> None:
+    with VaultContext(client, "stripe_refund", {"amount": 45}, policy_id="refunds") as entered:
+        assert entered.clearance is not None
+        assert entered.clearance.token
+    with pytest.raises(ClearanceDeniedError), VaultContext(client, "stripe_refund", {"amount": DENIED}):
+        pytest.fail("entered without an approval")
