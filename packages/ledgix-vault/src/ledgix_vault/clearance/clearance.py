@@ -10,7 +10,8 @@ Invariants (contract sections 2 and 3)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from ledgix.formats import jcs
 from ledgix.formats.json import JsonObject
@@ -20,8 +21,7 @@ from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.times import MICROSECONDS, rfc3339
 
 
-@dataclass(frozen=True, slots=True)
-class TokenFacts:
+class TokenFacts(msgspec.Struct, frozen=True):
     """What is fixed of a token. `issued_at` and `expires_at` are whole seconds, null until the first hand-out."""
 
     jti: str
@@ -46,8 +46,7 @@ class TokenFacts:
         return self.pick_up_until is not None and now >= self.pick_up_until
 
 
-@dataclass(frozen=True, slots=True)
-class Clearance:
+class Clearance(msgspec.Struct, frozen=True):
     """A row of the ledger's other half: what was asked, what was decided, what became of it."""
 
     tenant_id: str

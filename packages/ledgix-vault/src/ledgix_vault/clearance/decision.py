@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from ledgix.formats.events import ConfidenceBucket, build_decision
 from ledgix.formats.json import JsonObject
@@ -32,8 +34,7 @@ class DeciderType(StrEnum):
     SYSTEM = "system"
 
 
-@dataclass(frozen=True, slots=True)
-class Decider:
+class Decider(msgspec.Struct, frozen=True):
     """Who decided; `id` is a key or person id, `""` for engine and system."""
 
     type: DeciderType
@@ -46,8 +47,7 @@ SYSTEM = Decider(DeciderType.SYSTEM)
 _BUCKET_ORDER = {bucket: rank for rank, bucket in enumerate(reversed(ConfidenceBucket))}
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """One verdict with its grounds. A review's outcome is a new decision that keeps the policy's part."""
 
     outcome: Outcome

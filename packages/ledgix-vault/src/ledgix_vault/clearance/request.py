@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from ledgix.formats import jcs
 from ledgix.formats.json import Json, JsonObject
@@ -16,15 +18,14 @@ LONGEST_TEXT = 2048
 CHANGED_ARGS = "changed_args"
 
 
-@dataclass(frozen=True, slots=True)
-class ClearanceRequest:
+class ClearanceRequest(msgspec.Struct, frozen=True):
     """The fields of contract section 2 with their defaults; unknown ones dropped, the destination filled in."""
 
     tool_name: str
     tool_args: JsonObject
     agent_id: str = "default-agent"
     session_id: str = ""
-    context: JsonObject = None  # type: ignore[assignment]
+    context: JsonObject = msgspec.field(default_factory=dict)
     human_principal: str | None = None
     parent_jti: str | None = None
     destination_uri: str | None = None
@@ -39,7 +40,7 @@ class ClearanceRequest:
     @classmethod
     def parse(cls, body: JsonObject) -> ClearanceRequest:
         """Reads a request body; raises `Invalid` naming the field that is wrong."""
-        request = cls(**{name: read(body, name) for name, read in _READERS.items()})
+        request = cls(*[read(body, name) for name, read in _READERS.items()])
         if request.destination_uri and request.destination_provider and request.destination_account_ref:
             return request
         inferred = infer_destination(request.tool_name, request.tool_args)
@@ -172,4 +173,4 @@ _READERS: dict[str, _Reader] = {
     "dataset_ref": _text_or_null,
     "accepts": _texts,
 }
-assert _READERS.keys() == {field.name for field in fields(ClearanceRequest)}
+assert tuple(_READERS) == ClearanceRequest.__struct_fields__

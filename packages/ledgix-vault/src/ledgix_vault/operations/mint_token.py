@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.clearance import Clearance, TokenFacts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.clearance import Clearance
