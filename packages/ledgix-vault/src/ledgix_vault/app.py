@@ -26,9 +26,6 @@ from ledgix_vault.store.signing_keys import Purpose, SigningKey, load_signing_ke
 from ledgix_vault.store.store import Store
 from ledgix_vault.vault import Vault, system_clock
 
-DATABASE_FILE = "vault.db"
-KEY_DIRECTORY = "keys"
-
 
 @dataclass(frozen=True, slots=True)
 class OpenVault:
@@ -58,7 +55,7 @@ def open_vault(
         with database.reader.connect() as connection:
             signing_keys = load_signing_keys(connection)
         ring = KeyRing.open(
-            _key_directory(settings), _unlock(settings), [key.public.kid for key in _active(signing_keys)]
+            settings.key_directory, _unlock(settings), [key.public.kid for key in _active(signing_keys)]
         )
         store = Store(
             database,
@@ -76,7 +73,9 @@ def open_vault(
         yield OpenVault(Vault(settings, store, ring, _token_key(signing_keys), clock=clock), high_water)
 
 
-def initialise(settings: Settings, tenant_name: str, owner: Owner) -> CreatedTenant:
+def initialise(
+    settings: Settings, tenant_name: str, owner: Owner, *, clock: Callable[[], int] = system_clock
+) -> CreatedTenant:
     """Creates the data directory with its keys, database, first tenant, owner and full-access key.
 
     Refuses a directory that is in use. If anything goes wrong, what was made is taken away again.
@@ -86,16 +85,16 @@ def initialise(settings: Settings, tenant_name: str, owner: Owner) -> CreatedTen
     if existed and (not directory.is_dir() or any(directory.iterdir())):
         raise StartRefused(f"{directory} is not empty.", "Give a new or an empty directory; nothing was changed.")
     try:
-        return _initialise(settings, tenant_name, owner)
+        return _initialise(settings, tenant_name, owner, clock)
     except BaseException:
         _take_away(directory, keep=existed)
         raise
 
 
-def _initialise(settings: Settings, tenant_name: str, owner: Owner) -> CreatedTenant:
+def _initialise(settings: Settings, tenant_name: str, owner: Owner, clock: Callable[[], int]) -> CreatedTenant:
     directory = settings.data_dir
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key_directory = _key_directory(settings)
+    key_directory = settings.key_directory
     make_private_directory(key_directory)
     ring = KeyRing.create(key_directory, _new_unlock(settings))
     HighWater.create(settings.high_water).close()
@@ -104,11 +103,11 @@ def _initialise(settings: Settings, tenant_name: str, owner: Owner) -> CreatedTe
         arrive_at_schema(database)
         token_key = ring.generate()
         with database.writer.begin() as connection:
-            row = signing_key_row(token_key, tenant_id=None, active_from=system_clock())
+            row = signing_key_row(token_key, tenant_id=None, active_from=clock())
             connection.exec_driver_sql(database.insert_sql(schema.signing_key), [row])
     finally:
         database.close()
-    with open_vault(settings) as opened:
+    with open_vault(settings, clock=clock) as opened:
         return create_tenant(opened.vault, tenant_name, owner)
 
 
@@ -116,27 +115,23 @@ def open_database(settings: Settings) -> Database:
     """The database that the settings name."""
     if settings.database_url is not None:
         return open_postgresql(settings.database_url)
-    return open_sqlite(settings.data_dir / DATABASE_FILE)
+    return open_sqlite(settings.database_file)
 
 
 def _check_directory(settings: Settings) -> None:
     directory = settings.data_dir
     if not directory.is_dir():
         raise StartRefused(f"There is no directory {directory}.", f"Run: ledgix-vault init --data {directory}")
-    if not _key_directory(settings).is_dir():
+    if not settings.key_directory.is_dir():
         raise StartRefused(
-            f"{directory} is not a data directory of Ledgix: it has no {KEY_DIRECTORY}/.",
+            f"{directory} is not a data directory of Ledgix: it has no {settings.key_directory.name}/.",
             f"Run `ledgix-vault init --data {directory}` for a new Vault, or put the directory back from a backup.",
         )
-    if settings.database_url is None and not (directory / DATABASE_FILE).is_file():
+    if settings.database_url is None and not settings.database_file.is_file():
         raise StartRefused(
-            f"The database file {directory / DATABASE_FILE} is missing.",
+            f"The database file {settings.database_file} is missing.",
             "Put it back from a backup (see `ledgix-vault backup`), or give the --database-url that this Vault uses.",
         )
-
-
-def _key_directory(settings: Settings) -> Path:
-    return settings.data_dir / KEY_DIRECTORY
 
 
 def _unlock(settings: Settings) -> Unlock:

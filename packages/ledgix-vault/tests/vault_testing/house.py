@@ -1,0 +1,347 @@
+"""A Vault on real storage that a test drives by operations, with a clock of its own, faults and a memory of answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from ledgix.formats import json
+from ledgix.formats.json import JsonObject
+from ledgix_vault.app import OpenVault, initialise, open_vault
+from ledgix_vault.clearance.clearance import Clearance
+from ledgix_vault.clearance.decision import SYSTEM
+from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.operations.change_review_settings import change_review_settings
+from ledgix_vault.operations.clearance_status import clearance_status
+from ledgix_vault.operations.consume_token import Consumption, consume_token
+from ledgix_vault.operations.create_tenant import Owner, create_tenant
+from ledgix_vault.operations.decide_review import Verdict, decide_review
+from ledgix_vault.operations.manage_api_keys import create_api_key
+from ledgix_vault.operations.mint_token import mint_token
+from ledgix_vault.operations.register_policy import Registration, register_policy
+from ledgix_vault.operations.request_clearance import request_clearance
+from ledgix_vault.operations.run_due_jobs import run_due_jobs
+from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
+from ledgix_vault.policy.snapshot import ActivePolicy
+from ledgix_vault.settings import Settings
+from ledgix_vault.store.idempotency import IdempotencyKey
+from ledgix_vault.store.unit import Unit
+from ledgix_vault.store.writer import Outcome
+from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
+from ledgix_vault.tenancy.scopes import PRESETS, Preset
+from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.vault import Vault
+from vault_testing.faults import Cells, Commit
+from vault_testing.postgres import PostgresServer
+
+TOOL = "stripe_refund"
+REFUNDS = ("Refunds must not exceed $1000", "Amounts above 100 USD need review")
+APPROVED, REVIEWED, DENIED = 45, 450, 4500
+"""Amounts, by what the policy `refunds` says of them."""
+MADE_AT = 1_780_000_000_000_000
+OPENED_AT = MADE_AT + 3_600_000_000
+TENANTS = ("acme", "other")
+
+
+class Clock:
+    """Microseconds since the epoch; stands still until a test moves it."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += round(seconds * 1_000_000)
+
+
+class Answer(dict[str, Any]):
+    """A clearance answer, and whether it was a replay."""
+
+    replayed = False
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """What somebody was told and may rely on: it must be stored, whatever happens afterwards."""
+
+    tenant_id: str
+    what: str  # asked | consumed
+    answer: JsonObject
+
+
+@dataclass(frozen=True)
+class Template:
+    """An initialised data directory with two tenants that have the policy `refunds`, to be copied for each test."""
+
+    directory: Path
+    secrets: tuple[str, ...]
+    server: PostgresServer | None = None
+
+    @classmethod
+    def make(cls, directory: Path, server: PostgresServer | None) -> Template:
+        url = server.create("template_vault") if server else None
+        settings = Settings.load(data_dir=directory, database_url=url)
+        clock = Clock(MADE_AT)
+        first = initialise(settings, TENANTS[0], Owner("owner@example.com", "no hash"), clock=clock)
+        with open_vault(settings, clock=clock) as opened:
+            secrets = (first.api_key, *(create_tenant(opened.vault, name).api_key for name in TENANTS[1:]))
+            for secret in secrets:
+                asyncio.run(_register_refunds(opened.vault, secret))
+        return cls(directory, secrets, server)
+
+    @contextlib.contextmanager
+    def copy(self, directory: Path, name: str, **knobs: Any) -> Iterator[House]:
+        """A fresh Vault like the template, open."""
+        shutil.copytree(self.directory, directory)
+        url = self.server.create(name, template="template_vault") if self.server else None
+        settings = Settings.load(data_dir=directory, database_url=url, **knobs)
+        house = House(settings, self.secrets, self.server, name)
+        try:
+            house.open()
+            yield house
+        finally:
+            house.close()
+            if self.server:
+                self.server.drop(name)
+
+
+async def _register_refunds(vault: Vault, secret: str) -> None:
+    caller = vault.store.key_by_hash(hash_secret(secret))
+    assert caller is not None
+    await register_policy(vault, caller, Registration("refunds", "", REFUNDS, (TOOL,)), None)
+
+
+@dataclass
+class House:
+    """The Vault under test. Every helper is one operation, called as its door calls it."""
+
+    settings: Settings
+    secrets: tuple[str, ...]
+    server: PostgresServer | None
+    database: str
+    clock: Clock = field(default_factory=lambda: Clock(OPENED_AT))
+    commit: Commit = field(default_factory=Commit)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._opened: OpenVault | None = None
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.server is None
+
+    @property
+    def is_open(self) -> bool:
+        return self._opened is not None
+
+    @property
+    def core(self) -> Vault:
+        assert self._opened is not None
+        return self._opened.vault
+
+    def open(self) -> None:
+        """Starts the Vault on what is stored."""
+        self._opened = self._stack.enter_context(open_vault(self.settings, clock=self.clock, commit=self.commit))
+        self.cells = Cells(self._opened.high_water)
+
+    def close(self) -> None:
+        self._stack.close()
+        self._opened = None
+
+    def reopen(self) -> None:
+        """What a new process would find."""
+        self.close()
+        self.open()
+
+    def owner_of(self, tenant: int) -> ApiKey:
+        found = self.core.store.key_by_hash(hash_secret(self.secrets[tenant]))
+        assert found is not None
+        return found
+
+    @property
+    def owner(self) -> ApiKey:
+        """The first tenant's full-access key."""
+        return self.owner_of(0)
+
+    @property
+    def stranger(self) -> ApiKey:
+        """The second tenant's full-access key."""
+        return self.owner_of(1)
+
+    async def key(self, preset: Preset, name: str = "", tenant: int = 0) -> ApiKey:
+        """A new API key."""
+        tenant_id = self.owner_of(tenant).tenant_id
+        key, _ = await create_api_key(self.core, tenant_id, name or str(preset), PRESETS[preset], (), SYSTEM)
+        return key
+
+    async def ask(
+        self, amount: object = APPROVED, *, by: ApiKey | None = None, key: str | None = None, **further: object
+    ) -> Answer:
+        """`POST /request-clearance`"""
+        body = _object({"tool_name": TOOL, "tool_args": {"amount": amount}} | further)
+        caller = by or self.owner
+        asked = await request_clearance(
+            self.core, caller, ClearanceRequest.parse(body), idempotency(caller, "/request-clearance", key, body)
+        )
+        return self._answered(asked)
+
+    async def mint(
+        self, original: JsonObject, *, by: ApiKey | None = None, key: str | None = None, **further: object
+    ) -> Answer:
+        """`POST /mint-token`"""
+        body = _object({"tool_name": TOOL, "tool_args": {"amount": APPROVED}} | further)
+        caller = by or self.owner
+        minted = await mint_token(
+            self.core,
+            caller,
+            ClearanceRequest.parse(body),
+            str(original["request_id"]),
+            idempotency(caller, "/mint-token", key, body),
+        )
+        return self._answered(minted)
+
+    async def poll(self, asked: JsonObject, *, by: ApiKey | None = None) -> Answer:
+        """`GET /clearance-status/{request_id}`"""
+        caller = by or self.owner
+        answer = Answer(await clearance_status(self.core, caller, str(asked["request_id"])))
+        self.acknowledged.append(Acknowledged(caller.tenant_id, "asked", answer))
+        return answer
+
+    async def decide(
+        self,
+        asked: JsonObject,
+        approved: bool,
+        *,
+        by: ApiKey | None = None,
+        key: str | None = None,
+        args: object = None,
+        reason: str = "Looked at it.",
+    ) -> Answer:
+        """`POST /reviews/{request_id}/decision`"""
+        caller, request_id = by or self.owner, str(asked["request_id"])
+        body = _object({"approved": approved, "review_reason": reason, "effective_args": args})
+        verdict = Verdict(approved, reason, cast("JsonObject | None", body["effective_args"]))
+        decided, replayed = await decide_review(
+            self.core, caller, request_id, verdict, idempotency(caller, f"/reviews/{request_id}/decision", key, body)
+        )
+        answer = Answer(self.core.answer_without_token(decided))
+        answer.replayed = replayed
+        return answer
+
+    async def approve(self, asked: JsonObject, **how: Any) -> Answer:
+        return await self.decide(asked, True, **how)
+
+    async def deny(self, asked: JsonObject, **how: Any) -> Answer:
+        """A denial; by the key that asked it is a cancel."""
+        return await self.decide(asked, False, **how)
+
+    async def consume(
+        self, asked: JsonObject, *, by: ApiKey | None = None, key: str | None = None, **call: object
+    ) -> Answer:
+        """`POST /consume-token`"""
+        caller = by or self.owner
+        body = _object({"token": asked["token"]} | call)
+        consumption = Consumption(
+            str(body["token"]), cast("str | None", body.get("tool_name")), cast("Any", body.get("tool_args"))
+        )
+        claims, replayed = await consume_token(
+            self.core,
+            caller,
+            consumption,
+            self.core.token_keys(),
+            idempotency(caller, "/consume-token", key, body),
+        )
+        answer = Answer(jti=claims.jti, request_id=claims.request_id)
+        answer.replayed = replayed
+        self.acknowledged.append(Acknowledged(caller.tenant_id, "consumed", answer))
+        return answer
+
+    async def register(
+        self,
+        *sentences: str,
+        policy_id: str = "refunds",
+        tools: tuple[str, ...] = (TOOL,),
+        by: ApiKey | None = None,
+        key: str | None = None,
+        definition: str | None = None,
+    ) -> ActivePolicy:
+        """`POST /register-policy`"""
+        caller = by or self.owner
+        registration = Registration(policy_id, "", sentences, tools, definition)
+        body = _object({"policy_id": policy_id, "rules": list(sentences), "tools": list(tools)})
+        active, _ = await register_policy(
+            self.core, caller, registration, idempotency(caller, "/register-policy", key, body)
+        )
+        return active
+
+    async def change(self, *, by: ApiKey | None = None, **changes: object) -> ReviewSettings:
+        """`PUT /review-settings`"""
+        return await change_review_settings(self.core, by or self.owner, _object(changes))
+
+    async def checkpoint(self) -> int:
+        """What the worker does about once a second."""
+        return await sign_checkpoints(self.core, cast("Any", self.cells))
+
+    async def do_what_is_due(self) -> int:
+        """The worker's other duty."""
+        return await run_due_jobs(self.core)
+
+    @contextlib.asynccontextmanager
+    async def held_writer(self) -> AsyncIterator[None]:
+        """The writer is busy inside the block; what the block's tasks submit is one group afterwards."""
+        busy, go_on = threading.Event(), threading.Event()
+
+        def wait(_: Unit) -> Outcome[None]:
+            busy.set()
+            assert go_on.wait(30)
+            return Outcome(None)
+
+        holding = asyncio.create_task(self.core.store.run(wait))
+        assert await asyncio.to_thread(busy.wait, 30)
+        try:
+            yield
+            await _until_nothing_moves()
+        finally:
+            go_on.set()
+            await holding
+
+    def _answered(self, asked: tuple[Clearance, bool]) -> Answer:
+        clearance, replayed = asked
+        answer = Answer(self.core.answer(clearance))
+        answer.replayed = replayed
+        self.acknowledged.append(Acknowledged(clearance.tenant_id, "asked", answer))
+        return answer
+
+
+async def _until_nothing_moves() -> None:
+    """Every task of the loop has run as far as it can without the writer."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def idempotency(caller: ApiKey, path: str, key: str | None, body: JsonObject) -> IdempotencyKey | None:
+    if key is None:
+        return None
+    return IdempotencyKey.of(
+        tenant_id=caller.tenant_id,
+        key_id=caller.key_id,
+        method="POST",
+        path=path,
+        key=key,
+        body=json.dumps(body),
+    )
+
+
+def _object(value: object) -> JsonObject:
+    made = json.from_python(value)
+    assert isinstance(made, dict)
+    return made
