@@ -4,6 +4,7 @@ Invariants
 - Whoever gets an answer has it from a committed transaction. Nothing is answered before COMMIT returned.
 - A COMMIT whose outcome is unknown is fatal for all that memory believes: the connection is dropped, trees and tenant
   states are loaded anew, and waiters are answered from what is stored under their idempotency keys, else told to retry.
+- One bad unit never takes the others of its group along: when a group can't be written, each unit gets its own turn.
 - The queue is bounded: a full one refuses at once (`Busy`), it never makes the caller wait unseen.
 - After `close` every accepted unit has been answered.
 """
@@ -11,6 +12,7 @@ Invariants
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable
@@ -24,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledgix_vault.errors import Busy, Invalid, StartRefused, Unavailable, VaultError
 from ledgix_vault.store import schema
-from ledgix_vault.store.group import Group, LogMoved, Memory
+from ledgix_vault.store.group import Group, Memory
 from ledgix_vault.store.idempotency import IdempotencyKey, Remembered, Scope, look_up
 from ledgix_vault.store.unit import Unit
 
@@ -91,6 +93,7 @@ class Writer:
         self._capacity = capacity
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = False
+        self._door = threading.Lock()  # nobody is accepted once the end of the queue is in it
         self._connection: Connection | None = None
         self.memory = Memory()
         self._thread = threading.Thread(target=self._run, name="ledgix-writer", daemon=True)
@@ -102,8 +105,9 @@ class Writer:
 
     def close(self) -> None:
         """Answers everything that was accepted, then ends the thread and drops the connection."""
-        self._closing = True
-        self._queue.put(None)
+        with self._door:
+            self._closing = True
+            self._queue.put(None)
         self._thread.join()
 
     def submit(self, work: Work, key: IdempotencyKey | None = None) -> Any:
@@ -125,21 +129,19 @@ class Writer:
             raise Unavailable("The Vault is shutting down.")
 
     def _accept(self, job: _Job) -> None:
-        if self._closing:
-            raise Unavailable("The Vault is shutting down.")
-        if self._queue.qsize() >= self._capacity:
-            raise Busy()
-        self._queue.put(job)
+        with self._door:
+            if self._closing:
+                raise Unavailable("The Vault is shutting down.")
+            if self._queue.qsize() >= self._capacity:
+                raise Busy()
+            self._queue.put(job)
 
     def _run(self) -> None:
-        while True:
-            job = self._next_or_idle()
-            if job is None:
-                break
+        while (job := self._next_or_idle()) is not None:
             jobs = [job]
             while len(jobs) < self._group_limit and not self._queue.empty():
                 following = self._queue.get()
-                if following is None:
+                if following is None:  # nothing comes after it
                     self._queue.put(None)
                     break
                 jobs.append(following)
@@ -148,13 +150,13 @@ class Writer:
         self._disconnect()
 
     def _commit_or_refuse(self, jobs: list[_Job]) -> None:
+        """Nobody waits for ever: what nobody foresaw is an error for this group, and the writer goes on."""
         try:
             self._commit_group(jobs)
         except Exception:
             logger.exception("writer_failed")
             self._disconnect()
-            for job in jobs:
-                job.answer, job.error = None, Unavailable("The store failed; ask again with the same key.")
+            _answer_all(jobs, Unavailable("The store failed; ask again with the same key."))
 
     def _next_or_idle(self) -> _Job | None:
         if self._queue.empty() and self._connection is not None:
@@ -168,8 +170,13 @@ class Writer:
         """Runs the jobs in one transaction; afterwards each has its answer or its error."""
         try:
             connection = self._connection or self._reconnect()
+        except (SQLAlchemyError, StartRefused) as error:
+            logger.error("store_unreachable", error=str(error), jobs=len(jobs))
+            _answer_all(jobs, Unavailable("The store can't be reached; nothing was stored."))
+            return
+        try:
             group = self._fill_group(connection, jobs)
-        except (SQLAlchemyError, LogMoved, StartRefused) as error:
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, nothing is stored yet
             self._not_stored(jobs, error)
             return
         try:
@@ -193,39 +200,39 @@ class Writer:
 
     def _not_stored(self, jobs: list[_Job], error: Exception) -> None:
         """The transaction failed before COMMIT: nothing is stored. One bad unit must not take the others along."""
-        logger.error("group_failed", error=str(error), jobs=len(jobs))
+        logger.error("group_failed", error=f"{type(error).__name__}: {error}", jobs=len(jobs))
         self._disconnect()
-        if len(jobs) > 1:
-            for job in jobs:
-                job.answer, job.error = None, None
-                self._commit_group([job])
-        else:
-            jobs[0].error = Unavailable("The store could not take this in; nothing was stored.")
+        if len(jobs) == 1:
+            _answer_all(jobs, Unavailable("The store could not take this in; nothing was stored."))
+            return
+        for job in jobs:
+            job.answer, job.error = None, None
+            self._commit_group([job])
 
     def _answer_from_store(self, jobs: list[_Job]) -> None:
-        """COMMIT's outcome is unknown. What is stored under a job's key is its outcome; the rest must ask again."""
+        """COMMIT's outcome is unknown. What is stored under a job's key is its outcome; the rest must ask again, also
+        those that were refused: their refusal may rest on what another unit of the group did."""
         self._disconnect()
         remembered: dict[Scope, Remembered] = {}
         try:
             connection = self._reconnect()
-            remembered = look_up(connection, self._database.mark, [job.key for job in jobs if job.key is not None])
+            remembered = look_up(connection, [job.key for job in jobs if job.key is not None])
             connection.rollback()
         except (SQLAlchemyError, StartRefused) as error:
             logger.error("store_unreachable", error=str(error))
             self._disconnect()
         for job in jobs:
-            found = remembered.get(job.key.place) if job.key is not None else None
-            if job.error is not None:
-                continue
-            if found is None:
-                job.answer, job.error = None, Unavailable("The store did not confirm; ask again with the same key.")
-            else:
-                job.answer = Replayed(found.reference)
+            if not _replay(job, remembered):
+                _answer_all([job], Unavailable("The store did not confirm; ask again with the same key."))
 
     def _reconnect(self) -> Connection:
         connection = self._connect()
-        memory = self._load(connection)
-        connection.rollback()
+        try:
+            memory = self._load(connection)
+            connection.rollback()
+        except BaseException:
+            connection.close()
+            raise
         memory.last_moment = max(memory.last_moment, self.memory.last_moment)
         self._connection, self.memory = connection, memory
         return connection
@@ -240,15 +247,7 @@ class Writer:
 
 
 def _run_job(job: _Job, group: Group, remembered: dict[Scope, Remembered]) -> None:
-    if job.key is not None and (prior := remembered.get(job.key.place)) is not None:
-        if prior.body_hash == job.key.body_hash:
-            job.answer = Replayed(prior.reference)
-        else:
-            job.error = Invalid(
-                "This Idempotency-Key was used for another body; take a new key for a new request.",
-                path="Idempotency-Key",
-                code="idempotency_key_reused",
-            )
+    if _replay(job, remembered):
         return
     unit = Unit(group)
     try:
@@ -269,6 +268,28 @@ def _run_job(job: _Job, group: Group, remembered: dict[Scope, Remembered]) -> No
     job.answer = outcome.value
 
 
+def _replay(job: _Job, remembered: dict[Scope, Remembered]) -> bool:
+    """Answers a job whose key has an outcome already; whether it has."""
+    prior = remembered.get(job.key.place) if job.key is not None else None
+    if prior is None or job.key is None:
+        return False
+    job.answer = job.error = None
+    if prior.body_hash == job.key.body_hash:
+        job.answer = Replayed(prior.reference)
+    else:
+        job.error = Invalid(
+            "This Idempotency-Key was used for another body; take a new key for a new request.",
+            path="Idempotency-Key",
+            code="idempotency_key_reused",
+        )
+    return True
+
+
+def _answer_all(jobs: Iterable[_Job], error: VaultError) -> None:
+    for job in jobs:
+        job.answer, job.error = None, error
+
+
 def _settle(jobs: Iterable[_Job]) -> None:
     """Wakes everybody who waits, each event loop once."""
     by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
@@ -278,7 +299,7 @@ def _settle(jobs: Iterable[_Job]) -> None:
         else:
             _resolve(job)
     for loop, theirs in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # that loop is closed: nobody waits there any more
             loop.call_soon_threadsafe(_resolve_all, theirs)
 
 
