@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.keys import PrivateKey
-from ledgix_vault.errors import StartRefused, Unavailable
+from ledgix_vault.errors import InUse, Unavailable
 from ledgix_vault.store import schema
 from ledgix_vault.store.engine import ADVISORY_LOCK, READERS, Database
 from ledgix_vault.store.group import LogState, Memory
@@ -25,6 +26,8 @@ from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.state import TenantState
 
 T = TypeVar("T")
+PATIENCE = 10.0
+logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,15 @@ class Store:
         self.database.close()
 
     async def run(self, work: Work, key: IdempotencyKey | None = None) -> Any:
-        """Runs a unit of work in the next group commit; durable on return. Its value, or `Replayed`."""
-        return await self._writer.run(work, key)
+        """Runs a unit of work in the next group commit; durable on return. Its value, or `Replayed`.
+
+        Raises `Unavailable` after 10 seconds: the work may still be done, and its key remembers that.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._writer.run(work, key)
+        except TimeoutError as error:
+            raise Unavailable() from error
 
     def run_and_wait(self, work: Work, key: IdempotencyKey | None = None) -> Any:
         """The same for callers without an event loop."""
@@ -87,16 +97,17 @@ class Store:
 
     async def check_ready(self) -> None:
         """Raises `Unavailable` unless the database answers and the writer runs."""
-        try:
-            await self.read(lambda connection: connection.execute(text("SELECT 1")))
-        except SQLAlchemyError as error:
-            raise Unavailable("The store does not answer.") from error
+        await self.read(lambda connection: connection.execute(text("SELECT 1")))
         self._writer.check_running()
 
     def read_and_wait(self, query: Callable[[Connection], T]) -> T:
         """The same for callers without an event loop."""
-        with self.database.reader.connect() as connection, connection.begin():
-            return query(connection)
+        try:
+            with self.database.reader.connect() as connection, connection.begin():
+                return query(connection)
+        except SQLAlchemyError as error:
+            logger.error("read_failed", error=str(error))
+            raise Unavailable("The store can't be read right now.") from error
 
     def tenant(self, tenant_id: str) -> TenantState:
         """The tenant's state as last committed."""
@@ -134,7 +145,7 @@ class Store:
             connection.commit()
             if not taken:
                 connection.close()
-                raise StartRefused(
+                raise InUse(
                     "Another Vault is using this database.",
                     "Stop it first; on PostgreSQL this version runs one Vault for each database.",
                 )
