@@ -216,7 +216,7 @@ class Writer:
         remembered: dict[Scope, Remembered] = {}
         try:
             connection = self._reconnect()
-            remembered = look_up(connection, [job.key for job in jobs if job.key is not None])
+            remembered = look_up(connection, self._database.mark, [job.key for job in jobs if job.key is not None])
             connection.rollback()
         except (SQLAlchemyError, StartRefused) as error:
             logger.error("store_unreachable", error=str(error))
