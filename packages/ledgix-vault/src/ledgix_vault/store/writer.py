@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from ledgix_vault.store.engine import Database
 
 T = TypeVar("T")
+LULL = 0.5
+"""Seconds without work after which housekeeping is done (moving the WAL: it must not delay the next answer)."""
+GROUPS_BEFORE_HOUSEKEEPING = 256
+"""Under load without a lull it is done after so many groups, so that the WAL stays bounded."""
 logger = structlog.get_logger(__name__)
 
 
@@ -93,6 +97,7 @@ class Writer:
         self._capacity = capacity
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = False
+        self._groups_since_idle = 0
         self._door = threading.Lock()  # nobody is accepted once the end of the queue is in it
         self._connection: Connection | None = None
         self.memory = Memory()
@@ -147,6 +152,7 @@ class Writer:
                 jobs.append(following)
             self._commit_or_refuse(jobs)
             _settle(jobs)
+            self._groups_since_idle += 1
         self._disconnect()
 
     def _commit_or_refuse(self, jobs: list[_Job]) -> None:
@@ -159,12 +165,23 @@ class Writer:
             _answer_all(jobs, Unavailable("The store failed; ask again with the same key."))
 
     def _next_or_idle(self) -> _Job | None:
-        if self._queue.empty() and self._connection is not None:
+        """The next job; housekeeping is done in a lull, or at the latest after so many groups."""
+        if self._groups_since_idle:
             try:
-                self._idle(self._connection)
-            except Exception:
-                logger.exception("idle_work_failed")
+                if self._groups_since_idle < GROUPS_BEFORE_HOUSEKEEPING:
+                    return self._queue.get(timeout=LULL)
+            except queue.Empty:
+                pass
+            self._do_idle_work()
         return self._queue.get()
+
+    def _do_idle_work(self) -> None:
+        self._groups_since_idle = 0
+        try:
+            if self._connection is not None:
+                self._idle(self._connection)
+        except Exception:  # noqa: BLE001 - housekeeping must never end the writer
+            logger.exception("idle_work_failed")
 
     def _commit_group(self, jobs: list[_Job]) -> None:
         """Runs the jobs in one transaction; afterwards each has its answer or its error."""
