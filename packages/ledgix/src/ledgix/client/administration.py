@@ -46,7 +46,8 @@ class Administration:
         return self.exchange.read(self.exchange.build.post("/register-policy", body), read_policy)
 
     def review_page(self, status: str | None, limit: int, cursor: str | None) -> Flow[ReviewPage]:
-        get = self.exchange.build.get("/reviews", status=status, limit=limit, cursor=cursor)
+        """GET /reviews; without a status, reviews of any (the Vault by itself would list the pending ones)."""
+        get = self.exchange.build.get("/reviews", status=status or "any", limit=limit, cursor=cursor)
         return self.exchange.read(get, read_review_page)
 
     def review_settings(self) -> Flow[ReviewSettings]:

@@ -18,6 +18,8 @@ _BY_CODE = {
     "client_cannot_change_args": "the agent has to ask with accepts=['changed_args']; or approve as asked",
     "review_already_decided": "somebody else has decided the opposite; look at the review before deciding again",
     "policy_changed": "the policy now denies this; the approval can't be given any more",
+    "token_args_mismatch": "what is about to run is not what was approved: don't run it; ask for these arguments",
+    "token_tool_mismatch": "this approval is for another tool: don't run this one under it",
     "not_yet_checkpointed": "no checkpoint covers this entry yet; ask again in a second",
 }
 _BY_STATUS = {

@@ -152,7 +152,7 @@ class Ledgix:
         return self._run(self._core.administration.set_review_settings(settings))
 
     def review_page(self, status: str | None = "pending", *, limit: int = 50, cursor: str | None = None) -> ReviewPage:
-        """One page of reviews, newest first."""
+        """One page of reviews, newest first; of any status for None."""
         return self._run(self._core.administration.review_page(status, limit, cursor))
 
     def reviews(self, status: str | None = "pending", *, page_size: int = 50) -> Iterator[ReviewSummary]:
