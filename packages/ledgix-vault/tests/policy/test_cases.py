@@ -82,7 +82,8 @@ def _found(evaluation: Evaluation, expected: dict[str, Any]) -> dict[str, Any]:
         "cited": [citation["quote"] for citation in evaluation.citations],
         "reason": expected.get("reason") if expected.get("reason", "") in evaluation.reason else evaluation.reason,
         "assumed": [
-            next((part for part in expected.get("assumed", ()) if part in text), text) for text in evaluation.assumptions
+            next((part for part in expected.get("assumed", ()) if part in text), text)
+            for text in evaluation.assumptions
         ],
     }
     assert expected.keys() <= found.keys()

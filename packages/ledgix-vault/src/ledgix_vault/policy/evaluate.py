@@ -135,9 +135,10 @@ def _with_extra(
 
 
 def _combined(verdicts: Sequence[Verdict], default: Effect | None) -> tuple[Effect, bool]:
-    """The strictest verdict, and whether it is the tenant's `default` (None when a policy covers the tool)."""
+    """The strictest verdict, and whether it is the tenant's `default` (None when a policy covers the tool); what only
+    the parent's policy says as well leaves it the default's."""
     rank = max([_RANK[verdict.effect] for verdict in verdicts], default=-1)
-    if default is not None and _RANK[default] > rank:
+    if default is not None and _RANK[default] >= rank:
         return default, True
     return _BY_RANK[rank], False
 

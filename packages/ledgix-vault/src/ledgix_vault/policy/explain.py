@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, assert_never, cast
 
-from ledgix.formats.json import JsonObject
-from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown, spell
+from ledgix.formats.json import Json, JsonObject
+from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown, printable, spell
 from ledgix_vault.policy.conditions import Condition
-from ledgix_vault.policy.model import Effect
-from ledgix_vault.policy.verdicts import Ground, RuleResult, Verdict
+from ledgix_vault.policy.model import Effect, Rule
+from ledgix_vault.policy.verdicts import Ground, RuleResult, Verdict, all_of
 
 MOST_CITED = 20
 MOST_NAMED = 3
@@ -28,50 +28,59 @@ class ConditionTrace(NamedTuple):
     values: Mapping[str, str]
     why: str
 
-    def to_json(self) -> JsonObject:
-        """Strings only, so that no number changes on its way into a store; `why` only where it says something."""
-        shown: JsonObject = {"text": self.text, "result": self.result, "values": cast(JsonObject, self.values)}
-        if self.why:
-            shown["why"] = self.why
-        return shown
-
 
 class RuleTrace(NamedTuple):
-    """One rule that applied to the call."""
+    """One rule that applied to the call. What its conditions saw is looked up when it is asked for."""
 
     policy_id: str
-    rule_id: str
-    effect: Effect
-    result: str
-    conditions: Sequence[ConditionTrace]
+    rule: Rule
+    results: Sequence[Outcome]
+    inputs: Inputs
+
+    @property
+    def result(self) -> str:
+        """Of all conditions together."""
+        return _result(all_of(self.results))
+
+    @property
+    def conditions(self) -> list[ConditionTrace]:
+        pairs = zip(self.rule.when, self.results, strict=True)
+        return [
+            ConditionTrace(condition.text, _result(result), self._values(condition), _why(result))
+            for condition, result in pairs
+        ]
 
     def to_json(self) -> JsonObject:
-        """For the record of a decision."""
+        """For the record of a decision. Strings only, so that no number changes on its way into a store."""
+        conditions: list[Json] = []
+        for condition, result in zip(self.rule.when, self.results, strict=True):
+            shown: JsonObject = {
+                "text": condition.text,
+                "result": _result(result),
+                "values": cast(JsonObject, self._values(condition)),
+            }
+            if isinstance(result, Unknown):
+                shown["why"] = result.why
+            conditions.append(shown)
         return {
             "policy_id": self.policy_id,
-            "rule_id": self.rule_id,
-            "effect": self.effect.value,
-            "result": self.result,
-            "conditions": [condition.to_json() for condition in self.conditions],
+            "rule_id": self.rule.id,
+            "effect": self.rule.effect.value,
+            "result": _result(all_of(self.results)),
+            "conditions": conditions,
         }
+
+    def _values(self, condition: Condition) -> dict[str, str]:
+        return {label: _seen(read(self.inputs)) for label, _, read in condition.reads}
 
 
 def trace(verdicts: Iterable[Verdict], inputs: Inputs) -> tuple[RuleTrace, ...]:
     """Every rule that applied, in order of policy and rule."""
     return tuple(
         [
-            RuleTrace(
-                verdict.policy_id,
-                found.rule.id,
-                found.rule.effect,
-                _result(found.outcome),
-                [
-                    _condition(condition, result, inputs)
-                    for condition, result in zip(found.rule.when, found.results, strict=True)
-                ],
-            )
+            RuleTrace(verdict.policy_id, planned.rule, results, inputs)
             for verdict in verdicts
-            for found in verdict.rules
+            for planned, results in zip(verdict.plan.rules, verdict.results, strict=True)
         ]
     )
 
@@ -111,7 +120,7 @@ def _uncovered(default: Effect, tool: str) -> str:
 
 
 def _sentence(verdict: Verdict, inputs: Inputs) -> str:
-    name = f"policy '{verdict.policy_id}'"
+    name = f"policy '{printable(verdict.policy_id, LONGEST_QUOTE)}'"
     match verdict.ground, verdict.effect:
         case Ground.RULE, Effect.APPROVE:
             return f"Approved by {name}, {_rules(verdict, inputs)}."
@@ -143,7 +152,7 @@ def _rule(found: RuleResult, inputs: Inputs) -> str:
     else:
         facts = (fact for condition in found.rule.when for fact in _facts(condition, found.rule.effect, inputs))
         because = ", ".join(list(dict.fromkeys(facts))[:MOST_FACTS])
-    quote = f"rule '{found.rule.id}' (\"{_shortened(found.rule.quote)}\")"
+    quote = f"rule '{found.rule.id}' (\"{printable(found.rule.quote, LONGEST_QUOTE)}\")"
     return f"{quote}: {because}" if because else quote
 
 
@@ -161,12 +170,8 @@ _SIGNS: Final = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at 
 
 def _uncompiled(verdict: Verdict) -> str:
     sentences = verdict.policy.document.uncompiled
-    shown = "; ".join(f'"{_shortened(sentence)}"' for sentence in sentences[:MOST_NAMED])
+    shown = "; ".join(f'"{printable(sentence, LONGEST_QUOTE)}"' for sentence in sentences[:MOST_NAMED])
     return shown if len(sentences) <= MOST_NAMED else f"{shown}; and {len(sentences) - MOST_NAMED} more"
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
 
 
 def _citation(verdict: Verdict, rule_id: str, quote: str) -> JsonObject:
@@ -180,13 +185,12 @@ def _citation(verdict: Verdict, rule_id: str, quote: str) -> JsonObject:
     }
 
 
-def _condition(condition: Condition, result: Outcome, inputs: Inputs) -> ConditionTrace:
-    values = {label: _seen(read(inputs)) for label, _, read in condition.reads}
-    return ConditionTrace(condition.text, _result(result), values, result.why if isinstance(result, Unknown) else "")
-
-
 def _result(outcome: Outcome) -> str:
     return "true" if outcome is True else "false" if outcome is False else "unknown"
+
+
+def _why(outcome: Outcome) -> str:
+    return outcome.why if isinstance(outcome, Unknown) else ""
 
 
 def _seen(value: object) -> str:

@@ -49,10 +49,11 @@ class Text:
 
     def _place_in_block(self, offset: int) -> tuple[int, int]:
         before = self.value[:offset]
-        line = self.line + 1 + before.count("\n")
+        nth, within = before.count("\n"), offset - (before.rfind("\n") + 1)
+        line = self.line + 1 + nth
         written = self.source[line - 1] if line <= len(self.source) else ""
-        indent = len(written) - len(written.lstrip(" "))
-        return line, indent + offset - (before.rfind("\n") + 1) + 1
+        indent = len(written) - len(self.value.split("\n")[nth])  # a block's lines stand there as they are
+        return line, indent + within + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     def rules(self) -> list[RuleResult]:
         """Every rule that applied, with what came of it."""
         pairs = zip(self.plan.rules, self.results, strict=True)
-        return [RuleResult(planned.rule, results, _all(results)) for planned, results in pairs]
+        return [RuleResult(planned.rule, results, all_of(results)) for planned, results in pairs]
 
     def grounds(self) -> list[RuleResult]:
         """The rules that this verdict rests on. For `otherwise`, all that were asked and did not fire."""
@@ -97,7 +97,7 @@ def _verdict(plan: Plan, fired: set[Effect], *, has_unknown: bool) -> tuple[Effe
     return (Effect.APPROVE, Ground.RULE) if fired else (plan.otherwise, Ground.OTHERWISE)
 
 
-def _all(outcomes: Sequence[Outcome]) -> Outcome:
+def all_of(outcomes: Sequence[Outcome]) -> Outcome:
     """`&&` over the conditions of a rule: one False decides, else one unknown does."""
     if False in outcomes:
         return False

@@ -39,6 +39,7 @@ Scope: TypeAlias = Mapping[str, int]
 """The variables of the surrounding `all` and `exists`, each with its place in `Inputs.items`."""
 
 MOST_NESTED = 2
+_PREDICATES: Final = frozenset(("has", "given", *functions.STRING_TESTS))
 
 ROOTS: Final[Mapping[str, Read]] = {
     "args": lambda inputs: inputs.args,
@@ -102,7 +103,7 @@ def _test(node: Node, scope: Scope) -> Test:
             return _invert(_test(operand, scope))
         case Binary(operator="==" | "!=" | "<" | "<=" | ">" | ">=" | "in"):
             return _comparison(node, scope)
-        case Function(name="has" | "given" | "startsWith" | "endsWith" | "contains"):
+        case Function(name=name) if name in _PREDICATES:
             return _predicate(node, scope)
         case Each():
             return _each(node, scope)
@@ -128,7 +129,7 @@ def _read(node: Node, scope: Scope) -> Read:
             return operators.negative(_operand(operand, scope))
         case Binary(operator="+" | "-" | "*" as sign, left=left, right=right):
             return operators.compute(sign, _operand(left, scope), _operand(right, scope))
-        case Function(name="size" | "lowerAscii" | "money"):
+        case Function(name=name) if name not in _PREDICATES:
             return _function(node, scope)
         case Logic() | Not() | Binary() | Each() | Function():
             return _test(node, scope)

@@ -68,11 +68,14 @@ def spell(value: object) -> str:
     return value.why if isinstance(value, Unknown) else f"a {type(value).__name__}"
 
 
+def printable(text: str, longest: int) -> str:
+    """`text` on one line and not too long; characters that show nothing, or turn text around, by their code."""
+    shown = text if len(text) <= longest else text[: longest - 1] + "…"
+    return shown if shown.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shown)
+
+
 def _quoted(text: str) -> str:
-    shown = text if len(text) <= 80 else text[:79] + "…"
-    if not shown.isprintable():
-        shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shown)
-    return f'"{shown}"'
+    return f'"{printable(text, 80)}"'
 
 
 def _decimal(value: Decimal) -> str:

@@ -38,25 +38,18 @@ VERBS: Final = {
 }
 ANY_ACTION: Final = frozenset(("transaction", "call", "request"))
 
-_COMMON: Final = frozenset(
+COUNTED: Final = frozenset(("quantity", "count"))
+_NUMBERS: Final = COUNTED | {"amount", "discount", "fee", "price", "tip"}
+_ENTITIES: Final = frozenset(
+    ("customer", "destination account", "email", "iban", "phone", "recipient", "source account", "url")
+)
+_TEXTS: Final = frozenset(
     (
-        *("amount", "attachment", "attachments", "category", "comment", "comments", "country", "currency", "customer"),
-        *("description", "destination account", "discount", "email", "fee", "iban", "memo", "message", "metadata"),
-        *(
-            "note",
-            "notes",
-            "payment method",
-            "phone",
-            "price",
-            "quantity",
-            "reason",
-            "recipient",
-            "reference",
-            "region",
-        ),
-        *("source account", "status", "tip", "url"),
+        *("category", "comment", "country", "currency", "description", "memo", "message", "note", "payment method"),
+        *("reason", "reference", "region", "status"),
     )
 )
+_LISTS: Final = frozenset(("attachment", "attachments", "comments", "metadata", "notes"))
 _NAMED: Final = frozenset(
     (
         *(
@@ -106,6 +99,12 @@ class Field:
     @property
     def expression(self) -> str:
         return expression(self.path)
+
+    @property
+    def names_somebody(self) -> bool:
+        """Whether its values are names of somebody or something: "VIP" describes a customer and names none."""
+        words = words_of(self.path[-1])
+        return " ".join(words) in _ENTITIES or words[-1] in _NAME_ENDINGS or "account" in words
 
 
 def expression(path: Path) -> str:
@@ -165,7 +164,7 @@ def field_in(phrase: str, reach: Reach) -> Field | None:
         return None
     if not reach.schemas:
         camel = words[0] + "".join(word.capitalize() for word in words[1:])
-        return Field((name,), spellings=((camel,),) if camel != name else ())
+        return Field((name,), _usual_kind(words), spellings=((camel,),) if camel != name else ())
     types = [schema.args.fields[name] if schema.args.fields else ANY for schema in reach.schemas]
     kinds = {found_type.kind for found_type in types}
     allowed = [_allowed(schema, name) for schema in reach.schemas]
@@ -194,8 +193,19 @@ def _property_of(schema: ToolSchema, words: tuple[str, ...]) -> str | None:
 def _undeclared(written: str, words: tuple[str, ...]) -> str | None:
     if _IDENTIFIER.fullmatch(written) and ("_" in written or written != written.lower()) and written[0].islower():
         return written
+    phrase = " ".join(words)
     is_numbered = len(words) == 2 and words[0] in _NAMED and words[1] in _NAME_ENDINGS
-    return "_".join(words) if is_numbered or " ".join(words) in _COMMON else None
+    return "_".join(words) if is_numbered or phrase in _NUMBERS | _ENTITIES | _TEXTS | _LISTS else None
+
+
+def _usual_kind(words: tuple[str, ...]) -> Kind:
+    """What an argument of this name holds, for tools without a schema: nobody limits an order id."""
+    phrase = " ".join(words)
+    if phrase in _NUMBERS:
+        return Kind.NUMBER
+    if phrase in _LISTS:
+        return Kind.LIST
+    return Kind.STRING if phrase in _ENTITIES | _TEXTS or words[-1] in _NAME_ENDINGS else Kind.ANY
 
 
 def _allowed(schema: ToolSchema, name: str) -> tuple[str, ...]:

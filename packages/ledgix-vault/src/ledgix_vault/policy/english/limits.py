@@ -124,7 +124,7 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[Match, Setting], Understood
     (_pattern(rf"(?P<review>Require {p.REVIEW_NOUN} for) {_S} {_AMOUNT_IS}"), _consequence),
     (_pattern(rf"(?P<review>)(?:Deny|Reject|Block|Refuse|Decline) {_S} {_AMOUNT_IS}"), _consequence),
     (_pattern(rf"{_S} {_AMOUNT_IS} {p.IS_ALLOWED}"), _permitted),
-    (_pattern(rf"No {_S} (?:may|can|must|shall) (?P<over>exceed|go over|go above|be {p.OVER}) {_Q}"), _forbidden),
+    (_pattern(rf"No {_S} (?:may|can) (?P<over>exceed|go over|go above|be {p.OVER}) {_Q}"), _forbidden),
     (_pattern(rf"No {_S} {_AMOUNT_IS}(?: (?:is|are)(?: ever)? (?:allowed|permitted|accepted))?"), _forbidden),
     (_pattern(rf"{p.NEVER} {p.DO} {_S} {_AMOUNT_IS}"), _forbidden),
     (_pattern(rf"{p.NEVER} (?P<verb>{'|'.join(VERBS)}) {_AMOUNT_IS}"), _never),

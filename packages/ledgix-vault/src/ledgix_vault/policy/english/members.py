@@ -110,9 +110,15 @@ def _values(
     return [setting.rule(Effect.DENY, reach, [condition], [f"{'.'.join(field.path)} is what is compared", assumption])]
 
 
+_DISPUTED: Final = frozenset(("country", "region"))
+"""One place has several codes (US, USA; GB, UK), so only a declared enum makes a list of them exact."""
+
+
 def _value(item: str, field: Field) -> str | None:
     if not field.allowed:
-        return value_of(item)
+        value = None if field.path[-1] in _DISPUTED else value_of(item)
+        is_description = value == item and item.isalpha() and len(item) > 1 and field.names_somebody
+        return None if is_description else value
     plain = item.strip("\"'`")
     same = [value for value in field.allowed if value.lower() == plain.lower()]
     return same[0] if len(same) == 1 else None
@@ -170,7 +176,7 @@ def _account_outcome(found: Match, setting: Setting) -> Understood:
 
 
 def _to_account(found: Match, action: str | None, effect: Effect, setting: Setting) -> Understood:
-    reach, value = setting.reach(action), value_of(found["value"])
+    reach, value = setting.reach(action), _account(found["value"])
     names = _account_arguments(reach) if reach else []
     if not reach or value is None or not names:
         return None
@@ -183,6 +189,11 @@ def _to_account(found: Match, action: str | None, effect: Effect, setting: Setti
         setting.rule(effect, reach, [" || ".join(hits)], assumptions),
         setting.rule(Effect.REVIEW, reach, [nowhere], ["a call that names no account goes to a person"]),
     ]
+
+
+def _account(word: str) -> str | None:
+    """An account that is named, not described ("VIP"); a single letter stands for a name."""
+    return None if word.isalpha() and len(word) > 1 else value_of(word)
 
 
 def _account_arguments(reach: Reach) -> list[str]:

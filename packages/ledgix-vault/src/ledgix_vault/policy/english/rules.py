@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ledgix_vault.policy.cel.types import Kind
 from ledgix_vault.policy.conditions import Condition
 from ledgix_vault.policy.english.fields import (
+    COUNTED,
     Field,
     Reach,
     action_of,
@@ -109,7 +110,7 @@ def between(subject: Subject, low: Quantity, high: Quantity, setting: Setting) -
 def _measured(subject: Subject, quantity: Quantity) -> str | None:
     """The expression to compare, None where the unit or the currency would be a guess."""
     field = subject.field
-    if field.kind not in (Kind.NUMBER, Kind.ANY):
+    if field.kind not in (Kind.NUMBER, Kind.ANY) or (quantity.currency and field.path[-1] in COUNTED):
         return None
     declared = [schema.money.get(field.path) for schema in subject.reach.schemas]
     if quantity.currency:

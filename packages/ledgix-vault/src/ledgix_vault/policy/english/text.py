@@ -8,7 +8,7 @@ from typing import Final
 LONGEST: Final = 500
 _SAME: Final = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "\u00a0": " ", "\t": " ", "\n": " ", "\r": " "})
 _ALLOWED: Final = re.compile(r"[\x20-\x7e€£¥]+")
-_BULLET: Final = re.compile(r"(?:[-*•]|\d{1,3}[.)]) +")
+_BULLET: Final = re.compile(r"(?:[-*•]|[0-9]{1,3}[.)]) +")
 _QUOTED: Final = re.compile(r'"([^"\\]{1,100})"|\'([^\'\\]{1,100})\'|`([^`\\]{1,100})`')
 _CODE: Final = re.compile(r"[A-Z][A-Z0-9_-]*", re.ASCII)
 _TOKEN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,99}", re.ASCII)
@@ -17,11 +17,13 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,99}", re.ASCII)
 def clauses(sentence: str) -> list[str]:
     """The sentence, or the sentences, in `sentence`, without bullet and final stop; empty when it holds characters
     that a reader can't see or could mistake (zero-width, full-width, other scripts)."""
-    flat = " ".join(sentence.translate(_SAME).split(" ")).strip()
-    flat = re.sub(r" +", " ", _BULLET.sub("", flat, count=1) if _BULLET.match(flat) else flat)
+    flat = re.sub(r" +", " ", sentence.translate(_SAME)).strip(" ")
+    if bullet := _BULLET.match(flat):
+        flat = flat[bullet.end() :]
     if not flat or len(flat) > LONGEST or not _ALLOWED.fullmatch(flat):
         return []
-    return [clause.rstrip(".;").rstrip() for clause in re.split(r"(?<=[.;]) ", flat)]
+    spoken = flat.lower() if flat.isupper() else flat  # where all is in capitals, capitals name no value
+    return [clause.rstrip(".;").rstrip() for clause in re.split(r"(?<=[.;]) ", spoken)]
 
 
 def value_of(word: str) -> str | None:
