@@ -1,0 +1,77 @@
+"""`make bench`: every figure from one run on this machine, and the ratios that the targets are about.
+
+Each load lasts a few seconds and goes to loopback only. The yardstick and the Vault are measured in turn, three times,
+and the medians are compared, because other work on the machine changes what both can do.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from kernels import audit, evaluations, proofs
+from servers import load, running_vault, running_yardstick
+
+SECONDS = 4.0
+ROUNDS = 3
+YARDSTICK_PORT = 18999
+TARGET_RATIO, TARGET_EVALUATIONS, TARGET_PROOFS = 0.45, 100_000, 20_000
+console = Console()
+
+
+def main() -> None:
+    """Measures everything and prints three tables."""
+    console.print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, {_processor()}")
+    _clearances()
+    _kernels()
+
+
+def _clearances() -> None:
+    table = Table(
+        "connections", "yardstick /s", "clearance /s", "ratio", "p50 ms", "p99 ms", title="Durable clearances"
+    )
+    with running_vault() as vault, running_yardstick(YARDSTICK_PORT) as yardstick:
+        load(vault, 32, 1.0)  # warm up
+        for connections in (1, 32, 128):
+            console.print(f"measuring {connections} connections …", style="dim")
+            pairs = [(load(yardstick, connections, SECONDS), load(vault, connections, SECONDS)) for _ in range(ROUNDS)]
+            theirs = statistics.median(figures["requests_per_second"] for figures, _ in pairs)
+            ours = statistics.median(figures["requests_per_second"] for _, figures in pairs)
+            p50 = statistics.median(figures["p50_ms"] for _, figures in pairs)
+            p99 = statistics.median(figures["p99_ms"] for _, figures in pairs)
+            table.add_row(
+                str(connections), f"{theirs:,.0f}", f"{ours:,.0f}", f"{ours / theirs:.2f}", f"{p50}", f"{p99}"
+            )
+    console.print(table)
+    console.print(f"Target: a ratio of {TARGET_RATIO} at 32 connections.")
+
+
+def _kernels() -> None:
+    table = Table("what", "a second", "target", title="In one process, one core")
+    for rules in (1, 3, 20, 200):
+        target = f"{TARGET_EVALUATIONS:,}" if rules == 3 else ""
+        table.add_row(f"decisions by {rules} rules that apply", f"{evaluations(rules):,.0f}", target)
+    for size in (10_000, 100_000, 1_000_000):
+        console.print(f"growing a log of {size:,} …", style="dim")
+        found = proofs(size)
+        table.add_row(f"inclusion proofs, {size:,} events, cold", f"{found['cold']:,.0f}", "")
+        table.add_row(f"inclusion proofs, {size:,} events, warm", f"{found['warm']:,.0f}", f"{TARGET_PROOFS:,}")
+    table.add_row("events audited (hash, leaf, receipt)", f"{audit():,.0f}", "")
+    console.print(table)
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or "unknown processor"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
