@@ -16,4 +16,6 @@ class SupportAgent:
     def refund(self, order_id: str, amount: float, currency: str, reason: str) -> str:
         """Every argument above is what the Vault decides about; the token that it gave is for these and no others."""
         args = {"order_id": order_id, "amount": amount, "currency": currency, "reason": reason}
-        return self.payments.refund(ledgix.current_token(), args)
+        clearance = ledgix.current_clearance()
+        assert clearance is not None
+        return f"{self.payments.refund(clearance.token, args)} {clearance.reason}"

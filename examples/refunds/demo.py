@@ -56,7 +56,7 @@ def _play(screen: Screen, temporary: Path) -> None:
     screen.scene("The Vault has stopped", "`ledgix-vault check` derives the whole ledger anew from what is stored")
     checked = local_vault.run("ledgix-vault", "check", "--data", directory)
     screen.expect(checked.returncode == 0, f"check ended with {checked.returncode}: {checked.stderr}")
-    screen.say(checked.stdout)
+    screen.command("ledgix-vault check --data …", checked.stdout)
 
 
 @contextlib.contextmanager

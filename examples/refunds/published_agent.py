@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ledgix_python import ClearanceRequest, LedgixClient, PendingApproval
+from ledgix_python import ClearanceRequest, ClearanceResponse, LedgixClient, PendingApproval
 
 from shop import TOOL, Payments, order_facts
 
@@ -22,9 +22,11 @@ class PublishedAgent:
             agent_id=self.client.config.agent_id,
             context={"policy_id": "refunds", "facts": order_facts(args)},
         )
-        clearance = self.client.request_clearance(request)
-        return self.payments.refund(clearance.token, args)
+        return self._run(self.client.request_clearance(request), args)
 
     def resume(self, pending: PendingApproval, **args: Any) -> str:
         """Runs what a person approved meanwhile."""
-        return self.payments.refund(pending.wait(timeout=10).token, args)
+        return self._run(pending.wait(timeout=10), args)
+
+    def _run(self, clearance: ClearanceResponse, args: dict[str, Any]) -> str:
+        return f"{self.payments.refund(clearance.token, args)} {clearance.reason}"

@@ -50,6 +50,7 @@ class Call:
     args: dict[str, Any]
     expect: str
     reviewer: str = ""
+    review_reason: str = ""
     then: str = ""
     verdict: str = ""
     why: str = ""
@@ -58,7 +59,7 @@ class Call:
 
     @property
     def text(self) -> str:
-        return f"{self.args['order_id'] or '(no order)'} {self.args['amount']!r} {self.args['currency']}"
+        return f"{self.args['order_id'] or '(no order)'} {json.dumps(self.args['amount'])} {self.args['currency']}"
 
 
 def send_calls(desk: Desk) -> list[Call]:
@@ -96,7 +97,7 @@ def _deadline(desk: Desk, seconds: int) -> Iterator[None]:
 def _outcome(desk: Desk, call: Call, act: Callable[[], str]) -> Call:
     """Four endings of a guarded call, in the words of either client."""
     try:
-        return replace(call, verdict="ran", why=f"approved; {act()}")
+        return replace(call, verdict="approved", why=act())
     except (ledgix.ClearanceDenied, ClearanceDeniedError) as denied:
         return replace(call, verdict="denied", why=denied.reason, request_id=denied.request_id or "")
     except ledgix.ReviewExpired as expired:
@@ -110,18 +111,18 @@ def _outcome(desk: Desk, call: Call, act: Callable[[], str]) -> Call:
 
 def _waits(desk: Desk, call: Call, request_id: str, handle: object) -> Call:
     reason = desk.asking.clearance_status(request_id).reason
-    return replace(call, verdict="waits", why=reason, request_id=request_id, waiting=handle)
+    return replace(call, verdict="review", why=reason, request_id=request_id, waiting=handle)
 
 
 def people_decide(desk: Desk, calls: list[Call]) -> None:
     """A reviewer approves, denies or stays silent; then the agent takes its calls up again."""
     desk.screen.scene("People decide", "the reviewer decides; the agent's own key can't, and silence is no denial")
-    waiting = [call for call in calls if call.verdict == "waits"]
+    waiting = [call for call in calls if call.verdict == "review"]
     _agent_cannot_approve(desk, waiting[0])
     for call in waiting:
         if call.reviewer != "nobody":
             verdict = call.reviewer == "approve"
-            desk.reviewer.decide_review(call.request_id, approved=verdict, reason=f"{call.reviewer}: seen by a person")
+            desk.reviewer.decide_review(call.request_id, approved=verdict, reason=call.review_reason)
     settled = [_take_up(desk, call) for call in waiting]
     desk.screen.table(
         ("#", "client", "refund", "reviewer", "verdict", "why"),
@@ -171,7 +172,7 @@ def tokens_are_for_one_call(desk: Desk, calls: list[Call]) -> None:
 
 
 def _money_moved_once(desk: Desk, calls: list[Call], extra: dict[str, Any]) -> None:
-    approved = [call.args for call in calls if "ran" in (call.expect, call.then)]
+    approved = [call.args for call in calls if "approved" in (call.expect, call.then)]
     paid = desk.payments.paid_back
     wanted = sorted([*approved, extra], key=str)
     desk.screen.expect(sorted(paid, key=str) == wanted, f"money moved for {paid}, not for {wanted}")
@@ -217,12 +218,12 @@ def _verify_offline(desk: Desk, file: Path, raw: bytes) -> None:
     # An auditor gets the key's id from the owner of the ledger, once, some other way than with the bundle.
     log_key = desk.auditor.checkpoints(limit=1)[0].signer_key_id
     intact = local_vault.run("ledgix", "verify", file, "--key", log_key)
-    desk.screen.say(f"$ ledgix verify bundle.json --key {log_key}\n{intact.stdout}")
+    desk.screen.command(f"ledgix verify bundle.json --key {log_key}", intact.stdout)
     desk.screen.expect(intact.returncode == 0, f"the bundle does not hold: {intact.stderr}")
     at = raw.index(b'"amount":450') + len(b'"amount":')
     file.write_bytes(raw[:at] + b"9" + raw[at + 1 :])
     altered = local_vault.run("ledgix", "verify", file, "--key", log_key)
-    desk.screen.say(f"$ ledgix verify bundle.json   # one byte altered: 450 became 950\n{altered.stderr}")
+    desk.screen.command("ledgix verify bundle.json   # one byte altered: 450 became 950", altered.stderr)
     desk.screen.expect(altered.returncode == 1, f"an altered bundle ended with {altered.returncode}")
 
 

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 WIDTH = 118
-COLOURS = {"ran": "green", "denied": "red", "refused": "red", "waits": "yellow", "expired": "yellow"}
+GOOD, BAD, OPEN = "green", "red", "yellow"
+COLOURS = {"approved": GOOD, "ran": GOOD, "denied": BAD, "refused": BAD, "review": OPEN, "expired": OPEN}
 
 
 class Unexpected(Exception):
@@ -31,6 +32,9 @@ class Screen:
 
     def say(self, text: str) -> None:
         self._console.print(escape(text.rstrip()), highlight=False)
+
+    def command(self, line: str, printed: str) -> None:
+        self._console.print(f"[dim]$ {escape(line)}[/dim]\n{escape(printed.rstrip())}", highlight=False, soft_wrap=True)
 
     def bullets(self, title: str, items: Iterable[str]) -> None:
         self.say(title)

@@ -36,4 +36,4 @@ class Payments:
         self.gateway.consume(token or "", tool_name=TOOL, tool_args=args)
         # Burned: whatever happens from here on, this approval moves no more money.
         self.paid_back.append(args)
-        return f"gave back {args['amount']} {args['currency']} for {args['order_id']}"
+        return f"Gave back {args['amount']} {args['currency']}."
