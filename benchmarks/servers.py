@@ -52,18 +52,9 @@ def running_yardstick(port: int) -> Iterator[Server]:
 
 def load(server: Server, connections: int, seconds: float) -> dict[str, float]:
     """Clearance requests from `connections` connections for so long."""
-    given = ["--port", server.port, "--path", "/request-clearance", "--api-key", server.api_key]
-    figures: dict[str, float] = json.loads(
-        _run(
-            sys.executable,
-            Path(__file__).parent / "load.py",
-            *given,
-            "--connections",
-            connections,
-            "--seconds",
-            seconds,
-        )
-    )
+    target = ["--port", server.port, "--path", "/request-clearance", "--api-key", server.api_key]
+    amount = ["--connections", connections, "--seconds", seconds]
+    figures: dict[str, float] = json.loads(_run(sys.executable, Path(__file__).parent / "load.py", *target, *amount))
     return figures
 
 
