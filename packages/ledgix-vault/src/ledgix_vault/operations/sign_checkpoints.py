@@ -18,7 +18,7 @@ from ledgix.formats.checkpoints import Checkpoint
 from ledgix_vault.errors import HighWaterConflict, Unavailable
 from ledgix_vault.store import schema
 from ledgix_vault.store.high_water import Cell, HighWater
-from ledgix_vault.store.logs import checkpoint_row, load_checkpoint, load_checkpoints
+from ledgix_vault.store.logs import checkpoint_row, edges_at, load_checkpoint, load_checkpoints
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.vault import Vault
@@ -93,12 +93,11 @@ def _sign(vault: Vault, tenant_ids: Sequence[str], unit: Unit) -> Stored[list[Si
 def _sign_one(vault: Vault, tenant_id: str, unit: Unit) -> Signed:
     """A checkpoint over the log as it was committed before this transaction."""
     log = vault.store.log(tenant_id)
-    edges = tuple(log.integrator.edges())
     newest = load_checkpoints(unit.connection, tenant_id, newest=1)
     previous = newest[0] if newest else None
-    if previous is not None and previous.tree_size == log.integrator.size:
-        # A row whose swap failed: that one is published, there is never a second for the same size.
-        return Signed(tenant_id, previous, edges)
+    if previous is not None and not _is_published(vault, tenant_id, previous):
+        # A row whose swap failed goes first: there is never more than one above the cell.
+        return Signed(tenant_id, previous, tuple(edges_at(unit.connection, tenant_id, previous.tree_size)))
     signed_at = unit.accepted_at
     if previous is not None and signed_at < previous.signed_at:
         raise Unavailable("The clock runs behind the last checkpoint; none is signed until it has caught up.")
@@ -112,7 +111,12 @@ def _sign_one(vault: Vault, tenant_id: str, unit: Unit) -> Signed:
         key=vault.keys.private(log.key_id),
     )
     unit.insert(schema.checkpoint, checkpoint_row(tenant_id, checkpoint))
-    return Signed(tenant_id, checkpoint, edges)
+    return Signed(tenant_id, checkpoint, tuple(log.integrator.edges()))
+
+
+def _is_published(vault: Vault, tenant_id: str, checkpoint: Checkpoint) -> bool:
+    published = vault.store.published(tenant_id)
+    return published is not None and published.checkpoint.checkpoint_id >= checkpoint.checkpoint_id
 
 
 def cell_of(checkpoint: Checkpoint) -> Cell:

@@ -180,11 +180,12 @@ class Writer:
         try:
             if self._connection is not None:
                 self._idle(self._connection)
-        except Exception:  # noqa: BLE001 - housekeeping must never end the writer
+        except Exception:  # housekeeping must never end the writer
             logger.exception("idle_work_failed")
 
     def _commit_group(self, jobs: list[_Job]) -> None:
         """Runs the jobs in one transaction; afterwards each has its answer or its error."""
+        is_fresh = self._connection is None
         try:
             connection = self._connection or self._reconnect()
         except (SQLAlchemyError, StartRefused) as error:
@@ -194,7 +195,7 @@ class Writer:
         try:
             group = self._fill_group(connection, jobs)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, nothing is stored yet
-            self._not_stored(jobs, error)
+            self._not_stored(jobs, error, is_fresh=is_fresh)
             return
         try:
             self._commit(connection)
@@ -215,11 +216,12 @@ class Writer:
         group.finish()
         return group
 
-    def _not_stored(self, jobs: list[_Job], error: Exception) -> None:
-        """The transaction failed before COMMIT: nothing is stored. One bad unit must not take the others along."""
+    def _not_stored(self, jobs: list[_Job], error: Exception, *, is_fresh: bool) -> None:
+        """The transaction failed before COMMIT: nothing is stored. One bad unit must not take the others along, and a
+        connection that died since the last group (a server that was restarted) is nobody's fault."""
         logger.error("group_failed", error=f"{type(error).__name__}: {error}", jobs=len(jobs))
         self._disconnect()
-        if len(jobs) == 1:
+        if len(jobs) == 1 and is_fresh:
             _answer_all(jobs, Unavailable("The store could not take this in; nothing was stored."))
             return
         for job in jobs:
