@@ -16,6 +16,7 @@ VaultError                          the Vault's own fault, nothing to retry
 ├── Unavailable                     the store or a key can't be used now; ask again later
 │   └── HighWaterConflict           somebody else moved this log's high-water cell
 └── StartRefused                    this Vault must not run as it stands; says what to do
+    ├── InUse                       another process holds the data directory or the database
     └── SettingsInvalid             a setting that is wrong, named
 
 `code` is stable and goes on the wire, `detail` is for people and may change. Neither ever carries a secret.
@@ -197,6 +198,12 @@ class StartRefused(VaultError):
 
     def __str__(self) -> str:
         return f"{self.detail}\n{self.remedy}"
+
+
+class InUse(StartRefused):
+    """Another process holds what a Vault must have for itself; it may be about to let go."""
+
+    code = "in_use"
 
 
 class SettingsInvalid(StartRefused):

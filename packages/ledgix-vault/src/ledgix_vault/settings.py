@@ -35,6 +35,13 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class LogFormat(StrEnum):
+    """How a line of the log on stderr looks."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
@@ -53,7 +60,8 @@ def _no_kubernetes_link(port: object) -> object:
     return port
 
 
-def _listening_url(host: str, port: int) -> str:
+def listening_url(host: str, port: int) -> str:
+    """Where a client on this machine reaches a server that listens there."""
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - every address; a browser needs one of them
         host = "localhost"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -90,7 +98,7 @@ class Settings(BaseSettings):
         default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one."
     )
     public_url: Annotated[str, AfterValidator(_web_origin)] = Field(
-        default_factory=lambda known: _listening_url(known["host"], known["port"]),
+        default_factory=lambda known: listening_url(known["host"], known["port"]),
         description="Address under which people and clients reach the Vault; links in messages start with it.",
     )
     jwt_ttl: int = Field(default=300, ge=1, le=86400, description="Seconds for which an approval token is valid.")
@@ -134,12 +142,32 @@ class Settings(BaseSettings):
     )
     body_limit: int = Field(default=262_144, ge=1024, le=16_777_216, description="Bytes of a request body, at most.")
     log_level: LogLevel = Field(default=LogLevel.INFO, description="Least severe kind of line in the log.")
+    log_format: LogFormat = Field(
+        default=LogFormat.TEXT, description="Lines of the log on stderr: `key=value` pairs, or a JSON object each."
+    )
 
     @model_validator(mode="after")
     def _checkpoints_keep_the_promise(self) -> Self:
         if self.checkpoint_interval >= self.mmd_seconds:
             raise ValueError("VAULT_CHECKPOINT_INTERVAL must be shorter than VAULT_MMD_SECONDS")
         return self
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite database."""
+        return self.data_dir / "vault.db"
+
+    @property
+    def key_directory(self) -> Path:
+        """Where the sealed signing keys are."""
+        return self.data_dir / "keys"
+
+    def listening_on(self, port: int) -> Self:
+        """The same settings with the port that the operating system gave."""
+        changed = {"port": port}
+        if "public_url" in self.model_fields_set:
+            return self.model_copy(update=changed)
+        return self.model_copy(update={**changed, "public_url": listening_url(self.host, port)})
 
     @classmethod
     def load(cls, config: Path | None = None, **flags: Any) -> Self:
@@ -204,8 +232,8 @@ def _default_in_words(name: str) -> str:
 
 def _range_in_words(name: str) -> str:
     field = Settings.model_fields[name]
-    if field.annotation is LogLevel:
-        return ", ".join(f"`{level}`" for level in LogLevel)
+    if isinstance(field.annotation, type) and issubclass(field.annotation, StrEnum):
+        return ", ".join(f"`{choice}`" for choice in field.annotation)
     lowest = [limit.ge for limit in field.metadata if isinstance(limit, Ge)]
     highest = [limit.le for limit in field.metadata if isinstance(limit, Le)]
     return f"{lowest[0]}–{highest[0]}" if lowest and highest else ""

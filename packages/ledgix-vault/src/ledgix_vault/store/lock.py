@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from types import TracebackType
 
-from ledgix_vault.errors import StartRefused
+from ledgix_vault.errors import InUse, StartRefused
 from ledgix_vault.files import OWNER_ONLY_FILE
 
 LOCK_FILE = "vault.lock"
@@ -39,7 +39,7 @@ class DirectoryLock:
         except BlockingIOError:
             holder = os.pread(handle, 20, 0).decode("ascii", "replace").strip()
             os.close(handle)
-            raise StartRefused(
+            raise InUse(
                 f"Another Vault (pid {holder or 'unknown'}) uses {data_dir}.",
                 "Stop it first, or give this one another data directory.",
             ) from None

@@ -1,0 +1,137 @@
+"""`keys create`, `keys list`, `keys revoke`, `keys rotate`: they work while the Vault runs and while it doesn't."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from ledgix_vault.cli.options import AsJson, Config, Data, DatabaseUrl, TenantChoice, load_settings
+from ledgix_vault.cli.output import say, say_json, say_table
+from ledgix_vault.control.client import ask
+from ledgix_vault.tenancy.scopes import Preset, Scope
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API keys: create, list, rotate and revoke.")
+
+KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, as `keys list` shows it.")]
+SHOWN_ONCE = "The API key is shown once; only its hash is stored."
+
+
+def _choices(kind: type[StrEnum]) -> str:
+    return ", ".join(kind)
+
+
+@app.command()
+def create(
+    data: Data,
+    name: Annotated[str, typer.Option(help="What the key is for; shown in lists and in the ledger.")],
+    preset: Annotated[
+        Preset | None, typer.Option(help="A set of scopes for one kind of holder.", show_default=False)
+    ] = None,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="A single right instead of a preset; repeat it.", show_default=False)
+    ] = None,
+    agent_id: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Bind the key to agents whose id matches, like 'billing-*'; repeat it.",
+            show_default=False,
+        ),
+    ] = None,
+    tenant: TenantChoice = None,
+    database_url: DatabaseUrl = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create an API key and show it, once.
+
+    \b
+    agent     ask for clearance, mint; see the redacted ledger
+    gateway   consume tokens, report outcomes, register tool schemas
+    reviewer  decide reviews; see the whole ledger
+    auditor   see the whole ledger, make reports
+    full      everything
+
+    \b
+    Examples:
+      ledgix-vault keys create --data ./vault --preset agent --name billing-bot
+      ledgix-vault keys create --data ./vault --preset agent --agent-id 'billing-*' --name billing-bots
+      ledgix-vault keys create --data ./vault --scope clearance --scope consume --name notebook --json
+    """
+    if (preset is None) == (not scope):
+        raise typer.BadParameter("Give either --preset or --scope.", param_hint="--preset")
+    arguments = {
+        "name": name,
+        "preset": preset and str(preset),
+        "scopes": [str(one) for one in scope or ()],
+        "agent_ids": agent_id or [],
+        "tenant": tenant,
+    }
+    settings = load_settings(data, database_url=database_url, config=config)
+    _show(ask(settings, "keys.create", arguments), as_json)
+
+
+@app.command()
+def rotate(
+    key_id: KeyId, data: Data, database_url: DatabaseUrl = None, config: Config = None, as_json: AsJson = False
+) -> None:
+    """Make the successor of a key: same rights, and what the old one asked is its own.
+
+    The old key stays valid until you revoke it.
+    """
+    settings = load_settings(data, database_url=database_url, config=config)
+    answer = ask(settings, "keys.rotate", {"key_id": key_id})
+    _show(answer, as_json)
+    if not as_json:
+        say(f"\nOnce the new key is in use: ledgix-vault keys revoke {key_id} --data {data}")
+
+
+@app.command()
+def revoke(
+    key_id: KeyId, data: Data, database_url: DatabaseUrl = None, config: Config = None, as_json: AsJson = False
+) -> None:
+    """End a key at once. What it asked stays asked; revoking it again changes nothing."""
+    settings = load_settings(data, database_url=database_url, config=config)
+    answer = ask(settings, "keys.revoke", {"key_id": key_id})
+    if as_json:
+        say_json(answer)
+    else:
+        say(f"The API key {answer['key_id']} ({answer['name']}) is revoked since {answer['revoked_at']}.")
+
+
+@app.command("list")
+def list_keys(
+    data: Data,
+    tenant: TenantChoice = None,
+    database_url: DatabaseUrl = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the API keys, revoked ones too, without their secrets."""
+    settings = load_settings(data, database_url=database_url, config=config)
+    answer = ask(settings, "keys.list", {"tenant": tenant})
+    if as_json:
+        say_json(answer)
+        return
+    heading = ("KEY_ID", "TENANT", "NAME", "SCOPES", "AGENTS", "CREATED", "REVOKED")
+    say_table(heading, [_row(key) for key in answer["keys"]])
+
+
+def _row(key: dict[str, Any]) -> tuple[str, ...]:
+    scopes = "everything" if len(key["scopes"]) == len(Scope) else " ".join(key["scopes"])
+    agents = " ".join(key["agent_ids"]) or "any"
+    moments = (key["created_at"][:19], (key["revoked_at"] or "")[:19])
+    return (key["key_id"], key["tenant_name"], key["name"], scopes, agents, *moments)
+
+
+def _show(key: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        say_json(key)
+        return
+    for label in ("key_id", "api_key", "name", "tenant_name"):
+        say(f"  {label:<12} {key[label]}")
+    say(f"  {'scopes':<12} {' '.join(key['scopes'])}")
+    say(f"  {'agents':<12} {' '.join(key['agent_ids']) or 'any'}")
+    say(f"\n{SHOWN_ONCE}")

@@ -1,0 +1,64 @@
+"""The command line put together, and the one place where refusals become words and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import ledgix_vault
+from ledgix_vault.cli import keys, tenants, vault
+from ledgix_vault.cli.output import remark
+from ledgix_vault.errors import StartRefused, VaultError
+
+REFUSED = 1
+INTERRUPTED = 130  # as shells report SIGINT
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.command("init")(vault.init)
+app.command("serve")(vault.serve)
+app.add_typer(keys.app, name="keys")
+app.add_typer(tenants.app, name="tenants")
+
+
+def main() -> None:
+    """The entry point of the `ledgix-vault` executable."""
+    try:
+        app()
+    except VaultError as error:
+        _refuse(error)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _refuse(error: VaultError) -> None:
+    remark(f"Refused: {error.detail}")
+    if isinstance(error, StartRefused):
+        remark(error.remedy)
+    sys.exit(REFUSED)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ledgix-vault {ledgix_vault.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The Ledgix Vault: decides tool calls by policy, issues one-call tokens, keeps a tamper-evident ledger.
+
+    \b
+    A first Vault:
+      ledgix-vault init --data ./vault
+      ledgix-vault serve --data ./vault
+      ledgix-vault keys create --data ./vault --preset agent --name my-agent
+
+    Every setting is an environment variable VAULT_…, listed in docs/settings.md; docs/operations.md tells how to run,
+    back up and restore a Vault.
+    """

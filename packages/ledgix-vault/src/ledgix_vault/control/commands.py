@@ -1,0 +1,153 @@
+"""What the command line asks of an open Vault, whether `serve` holds it or the command itself.
+
+Whoever can ask may do everything with the data directory anyway: the socket and the directory are the owner's alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from ledgix_vault.clearance.decision import SYSTEM
+from ledgix_vault.errors import Conflict, Invalid, NotFound
+from ledgix_vault.operations.create_tenant import create_tenant
+from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
+from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.scopes import PRESETS, Scope
+from ledgix_vault.tenancy.state import TenantState
+from ledgix_vault.times import rfc3339
+from ledgix_vault.vault import Vault
+
+Arguments = Mapping[str, Any]
+Answer = dict[str, Any]
+LONGEST_GLOB = 2048
+
+
+async def perform(vault: Vault, command: str, arguments: Arguments) -> Answer:
+    """Runs one command; what it changed is durable on return. Raises the operations' errors."""
+    found = _COMMANDS.get(command)
+    if found is None:
+        raise NotFound(f"This Vault doesn't know the command {command!r}: is it another version?")
+    return await found(vault, arguments)
+
+
+async def _create_key(vault: Vault, arguments: Arguments) -> Answer:
+    tenant = _tenant(vault, arguments.get("tenant"))
+    agent_ids = tuple(_texts(arguments, "agent_ids"))
+    key, secret = await create_api_key(
+        vault, tenant.tenant_id, _text(arguments, "name"), _scopes(arguments), agent_ids, SYSTEM
+    )
+    return {"key_id": key.key_id, "api_key": secret, **_description(key, tenant)}
+
+
+async def _rotate_key(vault: Vault, arguments: Arguments) -> Answer:
+    tenant, old = _key(vault, _text(arguments, "key_id"))
+    key, secret = await rotate_api_key(vault, tenant.tenant_id, old.key_id, SYSTEM)
+    return {"key_id": key.key_id, "api_key": secret, "replaces": old.key_id, **_description(key, tenant)}
+
+
+async def _revoke_key(vault: Vault, arguments: Arguments) -> Answer:
+    tenant, found = _key(vault, _text(arguments, "key_id"))
+    key = await revoke_api_key(vault, tenant.tenant_id, found.key_id, SYSTEM)
+    return {"key_id": key.key_id, **_description(key, tenant)}
+
+
+async def _list_keys(vault: Vault, arguments: Arguments) -> Answer:
+    asked = arguments.get("tenant")
+    tenants = vault.store.tenants() if asked is None else [_tenant(vault, asked)]
+    return {"keys": [{"key_id": key.key_id, **_description(key, tenant)} for tenant in tenants for key in tenant.keys]}
+
+
+async def _create_tenant(vault: Vault, arguments: Arguments) -> Answer:
+    created = await asyncio.to_thread(create_tenant, vault, _text(arguments, "name"))
+    return {"tenant": created.tenant_id, "tenant_name": created.name, "api_key": created.api_key}
+
+
+async def _list_tenants(vault: Vault, _arguments: Arguments) -> Answer:
+    tenants = sorted(vault.store.tenants(), key=lambda tenant: tenant.tenant_id)
+    return {
+        "tenants": [
+            {
+                "tenant": tenant.tenant_id,
+                "tenant_name": tenant.name,
+                "keys": sum(not key.is_revoked for key in tenant.keys),
+                "ledger_entries": vault.store.log(tenant.tenant_id).integrator.size,
+            }
+            for tenant in tenants
+        ]
+    }
+
+
+_COMMANDS: dict[str, Callable[[Vault, Arguments], Awaitable[Answer]]] = {
+    "keys.create": _create_key,
+    "keys.rotate": _rotate_key,
+    "keys.revoke": _revoke_key,
+    "keys.list": _list_keys,
+    "tenants.create": _create_tenant,
+    "tenants.list": _list_tenants,
+}
+
+
+def _description(key: ApiKey, tenant: TenantState) -> Answer:
+    return {
+        "name": key.name,
+        "scopes": [str(scope) for scope in Scope if scope in key.scopes],
+        "agent_ids": list(key.agent_ids),
+        "created_at": rfc3339(key.created_at),
+        "revoked_at": None if key.revoked_at is None else rfc3339(key.revoked_at),
+        "tenant": tenant.tenant_id,
+        "tenant_name": tenant.name,
+    }
+
+
+def _tenant(vault: Vault, asked: object) -> TenantState:
+    """The tenant with this id or name; without one, the only tenant that there is."""
+    tenants = vault.store.tenants()
+    if asked is None:
+        if len(tenants) != 1:
+            names = ", ".join(sorted(tenant.name for tenant in tenants))
+            raise Conflict(f"Say which tenant, with --tenant: {names}.", code="which_tenant")
+        return tenants[0]
+    for tenant in tenants:
+        if asked in (tenant.tenant_id, tenant.name):
+            return tenant
+    raise NotFound(f"There is no tenant {asked!r}; `ledgix-vault tenants list` shows them.")
+
+
+def _key(vault: Vault, key_id: str) -> tuple[TenantState, ApiKey]:
+    for tenant in vault.store.tenants():
+        for key in tenant.keys:
+            if key.key_id == key_id:
+                return tenant, key
+    raise NotFound(f"There is no API key with the id {key_id!r}; `ledgix-vault keys list` shows them.")
+
+
+def _scopes(arguments: Arguments) -> frozenset[Scope]:
+    preset, names = arguments.get("preset"), _texts(arguments, "scopes")
+    if (preset is None) == (not names):
+        raise Invalid("Give a preset or scopes, one of the two.", path="$.preset")
+    if preset is not None:
+        if preset not in PRESETS:
+            raise Invalid(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.", path="$.preset")
+        return PRESETS[preset]
+    unknown = sorted(set(names) - set(Scope))
+    if unknown:
+        raise Invalid(f"There is no scope {unknown[0]!r}; there are {', '.join(Scope)}.", path="$.scopes")
+    return frozenset(Scope(name) for name in names)
+
+
+def _text(arguments: Arguments, name: str) -> str:
+    value = arguments.get(name)
+    if not isinstance(value, str):
+        raise Invalid("must be a string", path=f"$.{name}")
+    return value
+
+
+def _texts(arguments: Arguments, name: str) -> list[str]:
+    value = arguments.get(name, [])
+    if not isinstance(value, list) or not all(
+        isinstance(item, str) and 0 < len(item) <= LONGEST_GLOB for item in value
+    ):
+        raise Invalid("must be a list of non-empty strings", path=f"$.{name}")
+    return value
