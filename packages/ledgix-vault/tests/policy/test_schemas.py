@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ledgix.formats import json
+from ledgix_vault.policy.draft import schema_problems
 from ledgix_vault.policy.errors import PolicyError
 from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.money import MINOR_DIGITS, Money, Unit
@@ -154,6 +155,13 @@ def test_a_rule_is_typed_against_the_schema(
 def test_open_schemas_and_open_types_are_not_guessed_at(text: str, draft: Callable[..., PolicyDocument]) -> None:
     schemas = {"stripe_refund": parse(SCHEMA | {"additionalProperties": True})}
     assert draft(definition=f'rules: [{{id: a, effect: deny, when: ["{text}"]}}]', schemas=schemas).rules
+
+
+def test_a_schema_that_comes_later_is_checked_against_what_is_there(draft: Callable[..., PolicyDocument]) -> None:
+    document = draft(definition="rules: [{id: a, effect: deny, when: [args.amout > 5, args.amount > 5]}]")
+    (problem,) = schema_problems(document, {"stripe_refund": parse(SCHEMA), "other": parse(SCHEMA, "other")})
+    assert (problem.where, problem.known_fields) == ("rule a", ("amount", "currency", "items", "rate"))
+    assert schema_problems(document, {"other": parse(SCHEMA, "other")}) == ()
 
 
 def test_only_the_tools_that_a_rule_meets_count(draft: Callable[..., PolicyDocument]) -> None:

@@ -8,7 +8,8 @@ ground is the confirmed policy itself: somebody with the right to do so named th
 is enforced. So a call within all limits is approved by `otherwise`, provided that
 
 - every sentence compiled: one that didn't could have forbidden exactly this call, so the whole policy only reviews;
-- `tools` is not empty: "all tools" was never looked at by anybody, so nothing is approved by silence;
+- `tools` names tools: "all tools", written as nothing or as `*`, was never looked at by anybody, so nothing is
+  approved by silence;
 - every condition of every rule could be decided for this call: one that is unknown (an amount that is missing, null,
   a string, negative, in another currency) makes the verdict review before `otherwise` is asked.
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ledgix_vault.policy.cel.errors import ConditionError
-from ledgix_vault.policy.cel.types import type_errors
+from ledgix_vault.policy.cel.types import Flaw, type_errors
 from ledgix_vault.policy.conditions import Condition
 from ledgix_vault.policy.definition import Definition, WrittenRule, parse_definition
 from ledgix_vault.policy.english import compile_sentence
@@ -50,7 +51,7 @@ def draft_policy(
     if problems:
         raise PolicyError(problems)
     covered = tuple(dict.fromkeys(tools))
-    written = parse_definition(definition) if definition is not None else Definition((), Effect.APPROVE, "")
+    written = parse_definition(definition) if definition is not None else _sentences_alone(covered)
     rules = _compile_rules(written.rules, covered, schemas)
     taken = {rule.id for rule in rules}
     uncompiled: list[str] = []
@@ -71,6 +72,24 @@ def draft_policy(
         action_category=written.action_category,
         definition=definition or "",
     )
+
+
+def schema_problems(document: PolicyDocument, schemas: Mapping[str, ToolSchema]) -> tuple[Problem, ...]:
+    """What in an existing document could not work with `schemas`: to be asked before a schema changes under it."""
+    found: list[Problem] = []
+    for rule in document.rules:
+        for condition in rule.when:
+            flaws = _flaws_with(condition, _met(rule.tools, document.tools, schemas))
+            found.extend(
+                Problem(f"{flaw.message} (tool {tool})", where=f"rule {rule.id}", known_fields=flaw.known_fields)
+                for tool, flaw in flaws
+            )
+    return tuple(found)
+
+
+def _sentences_alone(tools: Sequence[str]) -> Definition:
+    names_tools = all(pattern.strip("*?") for pattern in tools)
+    return Definition((), Effect.APPROVE if names_tools else Effect.REVIEW, "")
 
 
 def _flaws_of_form(policy_id: str, sentences: Sequence[str], tools: Sequence[str]) -> Iterator[Problem]:
@@ -94,9 +113,7 @@ def _compile_rules(
     problems: list[Problem] = []
     rules: list[Rule] = []
     for rule in written:
-        concerned = [
-            schema for name, schema in sorted(schemas.items()) if covers(tools, name) and covers(rule.tools, name)
-        ]
+        met = _met(rule.tools, tools, schemas)
         when: list[Condition] = []
         for text in rule.when:
             try:
@@ -105,24 +122,27 @@ def _compile_rules(
                 problems.append(_problem(text, rule, error.message, error.offset, ()))
                 continue
             when.append(condition)
-            problems.extend(_type_problems(text, rule, condition, concerned))
+            for tool, flaw in _flaws_with(condition, met):
+                problems.append(_problem(text, rule, f"{flaw.message} (tool {tool})", flaw.offset, flaw.known_fields))
         rules.append(Rule(rule.id, rule.effect, rule.tools, tuple(when), rule.source))
     if problems:
         raise PolicyError(problems)
     return rules
 
 
-def _type_problems(
-    text: Text, rule: WrittenRule, condition: Condition, concerned: Sequence[ToolSchema]
-) -> Iterator[Problem]:
-    """What can't work with a registered schema, once for each place."""
+def _met(own: Sequence[str], policy: Sequence[str], schemas: Mapping[str, ToolSchema]) -> list[ToolSchema]:
+    """The schemas of the tools that a rule applies to, by tool name."""
+    return [schema for name, schema in sorted(schemas.items()) if covers(policy, name) and covers(own, name)]
+
+
+def _flaws_with(condition: Condition, met: Sequence[ToolSchema]) -> Iterator[tuple[str, Flaw]]:
+    """Type errors with the tool that has them, each kind of error once for each place."""
     seen: set[tuple[str, int]] = set()
-    for schema in concerned:
+    for schema in met:
         for flaw in type_errors(condition.node, schema.args):
             if (flaw.message, flaw.offset) not in seen:
                 seen.add((flaw.message, flaw.offset))
-                message = f"{flaw.message} (tool {schema.tool_name})"
-                yield _problem(text, rule, message, flaw.offset, flaw.known_fields)
+                yield schema.tool_name, flaw
 
 
 def _problem(text: Text, rule: WrittenRule, message: str, offset: int, known: tuple[str, ...]) -> Problem:
