@@ -28,6 +28,7 @@ def build_app(vault: Vault, worker: Worker) -> App:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # an API key follows no redirects
         exception_handlers=HANDLERS,
     )
     api.state.vault, api.state.worker = vault, worker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from ledgix.errors import JsonError
 from ledgix.formats import json
@@ -70,11 +70,14 @@ async def read_body(request: Request, limit: int) -> bytes:
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(f"The body is longer than {limit} bytes.")
     parts, length = [], 0
-    async for part in request.stream():
-        length += len(part)
-        if length > limit:
-            raise TooLarge(f"The body is longer than {limit} bytes.")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            length += len(part)
+            if length > limit:
+                raise TooLarge(f"The body is longer than {limit} bytes.")
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise Invalid("The connection ended before the body did.") from error
     return b"".join(parts)
 
 
@@ -82,5 +85,5 @@ async def knock(request: Request, store: Store, limit: int) -> Knock:
     """Authenticates, then reads the body."""
     caller = authenticate(store, request.headers.get(API_KEY_HEADER))
     body = await read_body(request, limit)
-    key = idempotency_key(caller, request.method, request.url.path, request.headers.get(IDEMPOTENCY_HEADER), body)
+    key = idempotency_key(caller, request.method, request.scope["path"], request.headers.get(IDEMPOTENCY_HEADER), body)
     return Knock(caller, body, key)

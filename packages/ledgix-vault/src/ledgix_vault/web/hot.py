@@ -19,7 +19,7 @@ from ledgix_vault.operations.mint_token import mint_token
 from ledgix_vault.operations.request_clearance import request_clearance
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.doors import API_KEY_HEADER, REPLAYED_HEADER, authenticate, knock
-from ledgix_vault.web.problems import OWN_FAULT, problem
+from ledgix_vault.web.problems import OWN_FAULT, problem, problem_of_status
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
@@ -48,11 +48,11 @@ class HotPath:
 
 
 def _handler(scope: Scope) -> Handler | None:
-    path = scope["path"]
-    if scope["method"] == "POST":
-        return _POSTS.get(path)
-    if scope["method"] == "GET" and path.startswith(STATUS_PREFIX):
-        return _clearance_status
+    path, method = scope["path"], scope["method"]
+    if path in _POSTS:
+        return _POSTS[path] if method == "POST" else _allow_post
+    if path.startswith(STATUS_PREFIX):
+        return _clearance_status if method == "GET" else _allow_get
     return None
 
 
@@ -62,8 +62,16 @@ async def _answer(handler: Handler, vault: Vault, request: Request) -> Response:
     except VaultError as error:
         return problem(error).response()
     except Exception:
-        logger.exception("request_failed", path=request.url.path)
+        logger.exception("request_failed", path=request.scope["path"])
         return problem(VaultError(OWN_FAULT)).response()
+
+
+async def _allow_post(vault: Vault, request: Request) -> Response:
+    return problem_of_status(405, headers={"Allow": "POST"}).response()
+
+
+async def _allow_get(vault: Vault, request: Request) -> Response:
+    return problem_of_status(405, headers={"Allow": "GET"}).response()
 
 
 async def _request_clearance(vault: Vault, request: Request) -> Response:
@@ -74,7 +82,7 @@ async def _request_clearance(vault: Vault, request: Request) -> Response:
 
 async def _clearance_status(vault: Vault, request: Request) -> Response:
     caller = authenticate(vault.store, request.headers.get(API_KEY_HEADER))
-    return _json(await clearance_status(vault, caller, request.url.path.removeprefix(STATUS_PREFIX)))
+    return _json(await clearance_status(vault, caller, request.scope["path"].removeprefix(STATUS_PREFIX)))
 
 
 async def _mint_token(vault: Vault, request: Request) -> Response:
