@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def _wait_for(port: int) -> None:
 
 
 @contextlib.contextmanager
-def _started(command: list[str | Path]) -> Iterator[subprocess.Popen[str]]:
+def _started(command: Sequence[object]) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
     try:
         yield process

@@ -104,7 +104,7 @@ def _initialise(settings: Settings, tenant_name: str, owner: Owner, clock: Calla
         token_key = ring.generate()
         with database.writer.begin() as connection:
             row = signing_key_row(token_key, tenant_id=None, active_from=clock())
-            connection.exec_driver_sql(database.insert_sql(schema.signing_key), [row])
+            database.insert(connection, schema.signing_key, [row])
     finally:
         database.close()
     with open_vault(settings, clock=clock) as opened:

@@ -1,17 +1,20 @@
 """Opening the database: SQLite (embedded) or PostgreSQL, with the pragmas that durability rests on.
 
 SQLite: WAL, `synchronous=FULL` (a commit is on the disk when it returns), one writing connection that alone checkpoints
-the WAL, readers that can't write. PostgreSQL: `synchronous_commit=on`, and a session-level advisory lock on the writing
-connection, so that a second Vault on the same database is refused.
+the WAL, readers that can't write. PostgreSQL: `synchronous_commit` at least `on`, readers that see one snapshot and can't
+write, and a session-level advisory lock on the writing connection, so that a second Vault on the same database is refused.
+Errors of both engines keep the parameters to themselves: they are what callers asked, and errors go to the log.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, QueuePool
@@ -21,6 +24,11 @@ from ledgix_vault.store.dbapi import sqlite
 
 ADVISORY_LOCK = 0x6C65646769780001  # "ledgix" and a number: one Vault process for each database
 READERS = 8
+MOST_ROWS_AT_ONCE = 64
+PATIENCE = 5
+"""Seconds until a PostgreSQL must have taken a connection."""
+DURABLE = """SELECT set_config('synchronous_commit', 'on', false)
+ WHERE current_setting('synchronous_commit') IN ('off', 'local')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class Database:
 
     writer: Engine
     reader: Engine
-    _inserts: dict[Table, str] = field(default_factory=dict, repr=False)
+    _inserts: dict[tuple[Table, int], str] = field(default_factory=dict, repr=False)
 
     @property
     def is_sqlite(self) -> bool:
@@ -40,17 +48,27 @@ class Database:
         """The driver's parameter mark."""
         return "?" if self.is_sqlite else "%s"
 
-    def insert_sql(self, table: Table) -> str:
-        """The INSERT of a whole row in the order of the table's columns, as it goes to the driver."""
-        known = self._inserts.get(table)
-        if known is None:
-            known = self._inserts[table] = self._insert_sql(table)
-        return known
+    def insert(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Inserts whole rows, their values in the order of the table's columns.
 
-    def _insert_sql(self, table: Table) -> str:
-        mark = self.mark
-        columns = ", ".join(column.name for column in table.columns)
-        return f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join([mark] * len(table.columns))})"  # noqa: S608
+        Many rows go in one statement, in blocks of 64, 32, … 1, so that a few statements serve every number of rows:
+        the driver steps into the engine, and lets go of the interpreter lock, once for each block and not for each row.
+        """
+        start, left = 0, len(rows)
+        while left:
+            block = min(MOST_ROWS_AT_ONCE, 1 << (left.bit_length() - 1))
+            values = tuple(chain.from_iterable(rows[start : start + block]))
+            connection.exec_driver_sql(self._insert_sql(table, block), values)
+            start, left = start + block, left - block
+
+    def _insert_sql(self, table: Table, rows: int) -> str:
+        known = self._inserts.get((table, rows))
+        if known is None:
+            columns = ", ".join(column.name for column in table.columns)
+            row = f"({', '.join([self.mark] * len(table.columns))})"
+            known = f"INSERT INTO {table.name} ({columns}) VALUES {', '.join([row] * rows)}"  # noqa: S608
+            self._inserts[table, rows] = known
+        return known
 
     def close(self) -> None:
         self.reader.dispose()
@@ -61,7 +79,11 @@ def open_sqlite(path: Path) -> Database:
     """Opens (and creates, mode 0600) the SQLite file `path`."""
     path.touch(mode=0o600, exist_ok=True)
     writer = create_engine(
-        "sqlite://", module=sqlite, creator=lambda: _connect(path, readonly=False), poolclass=NullPool
+        "sqlite://",
+        module=sqlite,
+        creator=lambda: _connect(path, readonly=False),
+        poolclass=NullPool,
+        hide_parameters=True,
     )
     reader = create_engine(
         "sqlite://",
@@ -70,6 +92,7 @@ def open_sqlite(path: Path) -> Database:
         poolclass=QueuePool,
         pool_size=READERS,
         max_overflow=READERS,
+        hide_parameters=True,
     )
     event.listen(writer, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     event.listen(reader, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
@@ -79,9 +102,26 @@ def open_sqlite(path: Path) -> Database:
 def open_postgresql(url: str) -> Database:
     """Opens the PostgreSQL database at `url` (`postgresql://…`) through psycopg 3."""
     target = _psycopg_url(url)
-    writer = create_engine(target, poolclass=NullPool)
-    reader = create_engine(target, pool_size=READERS, max_overflow=READERS, pool_pre_ping=True)
+    patience = {} if "connect_timeout" in target.query else {"connect_timeout": PATIENCE}
+    writer = create_engine(target, connect_args=patience, poolclass=NullPool, hide_parameters=True)
+    reader = create_engine(
+        target,
+        connect_args=patience,
+        pool_size=READERS,
+        max_overflow=READERS,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        isolation_level="REPEATABLE READ",
+        execution_options={"postgresql_readonly": True},
+    )
+    event.listen(writer, "connect", lambda connection, _: _make_durable(connection))
     return Database(writer, reader)
+
+
+def _make_durable(connection: Any) -> None:
+    """Whatever the server is set to: a commit that returned survives a crash of the server."""
+    connection.execute(DURABLE)
+    connection.commit()
 
 
 def _connect(path: Path, *, readonly: bool) -> Any:

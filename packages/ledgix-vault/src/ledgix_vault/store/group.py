@@ -112,7 +112,7 @@ class Group:
 
     def write_staged_rows(self) -> None:
         for table, rows in self._rows.items():
-            self.connection.exec_driver_sql(self._database.insert_sql(table), rows)
+            self._database.insert(self.connection, table, rows)
         self._rows.clear()
 
     def finish(self) -> None:
