@@ -12,6 +12,7 @@ from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown, printable, spell
 from ledgix_vault.policy.conditions import Condition
 from ledgix_vault.policy.model import Effect, Rule
+from ledgix_vault.policy.money import Path, Unit
 from ledgix_vault.policy.verdicts import Ground, RuleResult, Verdict, all_of
 
 MOST_CITED = 20
@@ -159,10 +160,18 @@ def _rule(found: RuleResult, inputs: Inputs) -> str:
 def _facts(condition: Condition, effect: Effect, inputs: Inputs) -> Iterable[str]:
     for reading in condition.reads[:MOST_NAMED]:
         value = reading.read(inputs)
-        yield value.why if isinstance(value, Unknown) else f"{reading.label} is {spell(value)}"
+        if isinstance(value, Unknown):
+            yield value.why
+        else:
+            yield f"{reading.label} is {spell(value)}{_unit(reading.path, inputs)}"
     if condition.limit is not None:
         sign, limit = condition.limit
         yield f"{_SIGNS[sign]} {limit}" if effect is Effect.APPROVE else f"the limit is {limit}"
+
+
+def _unit(path: Path, inputs: Inputs) -> str:
+    declared = inputs.money.get(path[1:]) if path[0] == "args" else None
+    return " in minor units" if declared and declared.unit is Unit.MINOR else ""
 
 
 _SIGNS: Final = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at least"}
