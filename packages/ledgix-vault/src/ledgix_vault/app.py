@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from ledgix.formats.keys import PublicKey
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.files import make_private_directory
 from ledgix_vault.keys.ring import KeyRing
@@ -21,7 +22,7 @@ from ledgix_vault.store import schema
 from ledgix_vault.store.engine import Database, open_postgresql, open_sqlite
 from ledgix_vault.store.high_water import HighWater
 from ledgix_vault.store.lock import DirectoryLock
-from ledgix_vault.store.migrate import arrive_at_schema, check_schema
+from ledgix_vault.store.migrate import check_schema, create_schema, drop_schema
 from ledgix_vault.store.signing_keys import Purpose, SigningKey, load_signing_keys, signing_key_row
 from ledgix_vault.store.store import Store
 from ledgix_vault.vault import Vault, system_clock
@@ -98,17 +99,20 @@ def _initialise(settings: Settings, tenant_name: str, owner: Owner, clock: Calla
     make_private_directory(key_directory)
     ring = KeyRing.create(key_directory, _new_unlock(settings))
     HighWater.create(settings.high_water).close()
-    database = open_database(settings)
-    try:
-        arrive_at_schema(database)
-        token_key = ring.generate()
-        with database.writer.begin() as connection:
-            row = signing_key_row(token_key, tenant_id=None, active_from=clock())
-            database.insert(connection, schema.signing_key, [row])
-    finally:
-        database.close()
-    with open_vault(settings, clock=clock) as opened:
-        return create_tenant(opened.vault, tenant_name, owner)
+    with contextlib.closing(open_database(settings)) as database:
+        create_schema(database)
+        try:
+            _store_token_key(database, ring.generate(), clock())
+            with open_vault(settings, clock=clock) as opened:
+                return create_tenant(opened.vault, tenant_name, owner)
+        except BaseException:
+            drop_schema(database)
+            raise
+
+
+def _store_token_key(database: Database, key: PublicKey, now: int) -> None:
+    with database.writer.begin() as connection:
+        database.insert(connection, schema.signing_key, [signing_key_row(key, tenant_id=None, active_from=now)])
 
 
 def open_database(settings: Settings) -> Database:

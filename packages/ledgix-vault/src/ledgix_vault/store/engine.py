@@ -1,8 +1,9 @@
 """Opening the database: SQLite (embedded) or PostgreSQL, with the pragmas that durability rests on.
 
 SQLite: WAL, `synchronous=FULL` (a commit is on the disk when it returns), one writing connection that alone checkpoints
-the WAL, readers that can't write. PostgreSQL: `synchronous_commit` at least `on`, readers that see one snapshot and can't
-write, and a session-level advisory lock on the writing connection, so that a second Vault on the same database is refused.
+the WAL, readers that can't write. PostgreSQL: `synchronous_commit` at least `on`, readers that see one snapshot and
+can't write, and a session-level advisory lock on the writing connection, so that a second Vault on the same database is
+refused.
 Errors of both engines keep the parameters to themselves: they are what callers asked, and errors go to the log.
 """
 

@@ -8,26 +8,48 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.engine import Database
+from ledgix_vault.store.schema import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+VERSION_TABLE = "alembic_version"
 
 
-def arrive_at_schema(database: Database) -> None:
-    """Brings an empty or older database to this version's schema; raises `StartRefused` when it isn't ours."""
+def create_schema(database: Database) -> None:
+    """Makes the tables in an empty database; raises `StartRefused` when it isn't empty."""
     with database.writer.begin() as connection:
-        if "alembic_version" not in (tables := inspect(connection).get_table_names()) and tables:
+        tables = inspect(connection).get_table_names()
+        if VERSION_TABLE in tables:
+            raise StartRefused(
+                "The database holds a Vault already.",
+                "Give an empty database, or start that Vault with the data directory that it was made with; nothing"
+                " was changed.",
+            )
+        if tables:
             raise StartRefused(
                 "The database has tables that are not Ledgix's.", "Give an empty database; nothing was changed."
             )
-        configuration = _configuration()
-        configuration.attributes["connection"] = connection
-        command.upgrade(configuration, "head")
+        _upgrade(connection)
+
+
+def drop_schema(database: Database) -> None:
+    """Takes away what `create_schema` made, for an initialisation that failed."""
+    with database.writer.begin() as connection:
+        metadata.drop_all(connection)
+        connection.exec_driver_sql(f"DROP TABLE {VERSION_TABLE}")
+        if not database.is_sqlite:
+            connection.exec_driver_sql("DROP FUNCTION refuse_change")
+
+
+def arrive_at_schema(database: Database) -> None:
+    """Brings an older database to this version's schema."""
+    with database.writer.begin() as connection:
+        _upgrade(connection)
 
 
 def check_schema(database: Database, settings: Settings) -> None:
@@ -49,6 +71,12 @@ def check_schema(database: Database, settings: Settings) -> None:
         raise StartRefused(f"{place} was written by a newer version of Ledgix.", "Run that version or a later one.")
     if current != known.get_current_head():
         arrive_at_schema(database)
+
+
+def _upgrade(connection: Connection) -> None:
+    configuration = _configuration()
+    configuration.attributes["connection"] = connection
+    command.upgrade(configuration, "head")
 
 
 def _configuration() -> Config:
