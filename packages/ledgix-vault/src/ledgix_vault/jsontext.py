@@ -14,6 +14,6 @@ def encode(value: Json) -> bytes:
     return _ENCODER.encode(value)
 
 
-def encode_text(value: Json) -> str:
-    """The same as text, for a column."""
+def encode_text(value: Json | msgspec.Struct) -> str:
+    """The same as text, for a column; a struct is an object of its fields."""
     return _ENCODER.encode(value).decode()

@@ -30,7 +30,7 @@ def clearance_row(clearance: Clearance) -> Row:
         clearance.key_lineage,
         clearance.requested_at,
         encode_text(clearance.request.to_json()),
-        encode_text(_decision_json(clearance.decision)),
+        encode_text(clearance.decision),
         str(clearance.decision.outcome),
         clearance.original_request_id,
         clearance.depth,
@@ -119,7 +119,7 @@ def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
             _C.c.consumed_at.is_(None) if old.consumed_at is None else _C.c.consumed_at == old.consumed_at,
         )
         .values(
-            decision=encode_text(_decision_json(after.decision)),
+            decision=encode_text(after.decision),
             outcome=str(after.decision.outcome),
             jti=new.jti or None,
             kid=new.kid or None,
@@ -221,27 +221,6 @@ def _review(row: Any, voters: tuple[str, ...]) -> Review:
         decided_by=row.decided_by,
         review_reason=str(json.parse(row.review_reason.encode())) if row.review_reason else "",
     )
-
-
-def _decision_json(decision: Decision) -> JsonObject:
-    return {
-        "outcome": str(decision.outcome),
-        "reason": decision.reason,
-        "reason_code": decision.reason_code,
-        "confidence_bucket": str(decision.confidence_bucket),
-        "minimum_confidence_bucket": str(decision.minimum_confidence_bucket),
-        "policy_id": decision.policy_id,
-        "policy_version_id": decision.policy_version_id,
-        "policy_content_hash": decision.policy_content_hash,
-        "snapshot_hash": decision.snapshot_hash,
-        "matched_rule_ids": list(decision.matched_rule_ids),
-        "assumptions": list(decision.assumptions),
-        "citations": list(decision.citations),
-        "trace": list(decision.trace),
-        "action_category": decision.action_category,
-        "decider": {"type": str(decision.decider.type), "id": decision.decider.id},
-        "effective_args": decision.effective_args,
-    }
 
 
 def _decision(stored: JsonObject) -> Decision:
