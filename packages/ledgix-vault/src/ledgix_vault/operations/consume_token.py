@@ -25,8 +25,11 @@ from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.scopes import Scope
-from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
+
+NO_EXPIRY = 0
+"""Expiry is judged in the transaction, by its clock and after the idempotency key: a late retry of the request that
+burned the token must learn that it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def _verify(vault: Vault, caller: ApiKey, consumption: Consumption, keys: Mappin
             keys,
             issuer=vault.settings.jwt_issuer,
             audience=vault.settings.jwt_audience,
-            now=vault.clock() // MICROSECONDS,
+            now=NO_EXPIRY,
             tenant=caller.tenant_id,
         )
     except TokenError as error:
