@@ -10,10 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from running_vault import BOUND, REVOKED, Key, RunningVault, Tenant, succeeded
-
-SMALL, MEDIUM, LARGE = {"amount": 45}, {"amount": 450}, {"amount": 4500}
-TOOL = "stripe_refund"
-UNKNOWN = "00000000-0000-7000-8000-000000000000"
+from wire import MEDIUM, SMALL, TOOL, UNKNOWN, problem
 
 # Endpoint, body, and the scopes of which one is needed.
 GUARDED: list[tuple[str, str, Any, set[str]]] = [
@@ -48,17 +45,6 @@ guarded = pytest.mark.parametrize(("method", "path", "body", "scopes"), GUARDED,
 
 def send(key: Key, method: str, path: str, body: Any) -> Any:
     return key.send(method, path, json=body) if body is not None else key.send(method, path)
-
-
-def problem(response: Any, status: int, code: str) -> dict[str, Any]:
-    """The body of an error answer, whose form is checked (RFC 9457 and our `code`)."""
-    assert response.status_code == status, response.text[:500]
-    assert response.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = response.json()
-    assert {"type", "title", "status", "detail", "code"} <= body.keys()
-    assert (body["status"], body["code"]) == (status, code)
-    assert all(isinstance(body[name], str) and body[name] for name in ("type", "title", "detail"))
-    return body
 
 
 # Who is asking
