@@ -1,0 +1,475 @@
+"""Contract section 2: asking for a clearance, the answer, reviews and time."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from running_vault import Tenant, eventually, succeeded
+from wire import LARGE, MEDIUM, SMALL, TOOL, problem
+
+BUCKETS = {"extra_high", "high", "medium", "low", "none"}
+MEMBERS = {
+    "status",
+    "decision_status",
+    "requires_manual_review",
+    "token",
+    "reason",
+    "reason_code",
+    "request_id",
+    "confidence_bucket",
+    "minimum_confidence_bucket",
+    "policy_version_id",
+    "policy_content_hash",
+    "outcome",
+    "decided_policy_version_id",
+    "effective_args",
+    "citations",
+    "expires_at",
+}
+
+
+def moment(text: str) -> datetime:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", text)
+    return datetime.fromisoformat(text)
+
+
+def well_formed(answer: dict[str, Any]) -> dict[str, Any]:
+    """The table of section 2, line by line."""
+    assert answer.keys() == MEMBERS
+    assert answer["status"] in {"processing", "approved", "denied", "pending_review"}
+    is_open = answer["status"] in {"processing", "pending_review"}
+    assert answer["decision_status"] == ("approved_pending_review" if is_open else answer["status"])
+    assert answer["requires_manual_review"] is (answer["outcome"] == "pending")
+    assert isinstance(answer["token"], str) is (answer["status"] == "approved")
+    assert answer["token"] is None or answer["token"].count(".") == 2
+    assert isinstance(answer["reason"], str)
+    assert answer["reason"]
+    assert answer["reason_code"] is None or re.fullmatch("[a-z_]+", answer["reason_code"])
+    assert str(UUID(answer["request_id"])) == answer["request_id"]
+    assert answer["confidence_bucket"] in BUCKETS
+    assert answer["minimum_confidence_bucket"] in BUCKETS
+    for name in ("policy_version_id", "decided_policy_version_id"):
+        assert answer[name] is None or str(UUID(answer[name])) == answer[name]
+    assert answer["policy_content_hash"] is None or re.fullmatch("[0-9a-f]{64}", answer["policy_content_hash"])
+    assert answer["outcome"] in {"approved", "denied", "expired", "cancelled", "pending"}
+    assert answer["effective_args"] is None or isinstance(answer["effective_args"], dict)
+    assert all(isinstance(citation["quote"], str) for citation in answer["citations"])
+    assert answer["expires_at"] is None or moment(answer["expires_at"])
+    return answer
+
+
+# The answer
+
+
+def test_approved(refunds: Tenant) -> None:
+    answer = well_formed(refunds.agent.ask(TOOL, SMALL))
+    assert (answer["status"], answer["outcome"], answer["reason_code"]) == ("approved", "approved", None)
+    assert answer["policy_version_id"] == answer["decided_policy_version_id"]
+    seconds = (moment(answer["expires_at"]) - datetime.now(UTC)).total_seconds()
+    assert 290 < seconds <= 300
+    assert well_formed(refunds.agent.status(answer["request_id"])) == answer
+
+
+def test_denied(refunds: Tenant) -> None:
+    answer = well_formed(refunds.agent.ask(TOOL, LARGE))
+    assert (answer["status"], answer["outcome"], answer["reason_code"]) == ("denied", "denied", "policy_denied")
+    assert answer["citations"]
+    citation = answer["citations"][0]
+    assert citation["policy_id"] == "refunds"
+    assert citation["policy_version_id"] == answer["decided_policy_version_id"]
+    assert citation["quote"] == "Refunds must not exceed $1000"
+    assert citation["rule_id"]
+    assert well_formed(refunds.agent.status(answer["request_id"])) == answer
+
+
+def test_pending_review(refunds: Tenant) -> None:
+    answer = well_formed(refunds.agent.ask(TOOL, MEDIUM))
+    assert (answer["status"], answer["outcome"]) == ("pending_review", "pending")
+    assert answer["requires_manual_review"] is True
+    assert well_formed(refunds.agent.status(answer["request_id"])) == answer
+
+
+def test_nothing_covers_the_tool(tenant: Tenant) -> None:
+    answer = well_formed(tenant.agent.ask("unheard_of"))
+    assert (answer["status"], answer["reason_code"]) == ("pending_review", "no_matching_policy")
+    assert answer["policy_version_id"] is answer["policy_content_hash"] is answer["decided_policy_version_id"] is None
+    assert answer["citations"] == []
+    tenant.set_reviews(default_verdict="deny")
+    answer = well_formed(tenant.agent.ask("unheard_of"))
+    assert (answer["status"], answer["reason_code"]) == ("denied", "no_matching_policy")
+
+
+def test_confidence_below_the_tenants_minimum_goes_to_a_person(refunds: Tenant) -> None:
+    """$ without a currency argument is an assumption, so the bucket is `high`."""
+    assert refunds.agent.ask(TOOL, SMALL)["confidence_bucket"] == "high"
+    refunds.set_reviews(minimum_confidence_bucket="extra_high")
+    answer = well_formed(refunds.agent.ask(TOOL, SMALL))
+    assert (answer["status"], answer["minimum_confidence_bucket"]) == ("pending_review", "extra_high")
+    typed = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
+    succeeded(refunds.full.put("/tool-schemas/typed", typed))
+    rules = "rules: [{id: small, effect: approve, when: [args.n <= 100]}]"
+    refunds.register("typed", definition=rules, tools=["typed"])
+    answer = well_formed(refunds.agent.ask("typed", {"n": 1}))
+    assert (answer["status"], answer["confidence_bucket"]) == ("approved", "extra_high")
+
+
+def test_the_ledger_says_the_same(refunds: Tenant) -> None:
+    for args in (SMALL, MEDIUM, LARGE):
+        answer = refunds.agent.ask(TOOL, args)
+        entry = refunds.entries()[0]
+        assert (entry["kind"], entry["request_id"]) == ("clearance.decided", answer["request_id"])
+        assert entry["decision_status"] == answer["decision_status"]
+        assert entry["confidence_bucket"] == answer["confidence_bucket"]
+        assert entry["reason"] == answer["reason"]
+        assert entry["policy_version_id"] == answer["decided_policy_version_id"]
+        decision = entry["intent"]["decision"]
+        assert {name: decision[name] for name in ("status", "outcome", "reason_code")} == {
+            name: answer[name] for name in ("status", "outcome", "reason_code")
+        }
+
+
+# The request
+
+
+def recorded(tenant: Tenant) -> dict[str, Any]:
+    request: dict[str, Any] = tenant.entries()[0]["intent"]["request"]
+    return request
+
+
+def test_defaults(tenant: Tenant) -> None:
+    succeeded(tenant.agent.post("/request-clearance", {"tool_name": "x"}))
+    assert recorded(tenant) == {
+        "tool_name": "x",
+        "tool_args": {},
+        "agent_id": "default-agent",
+        "session_id": "",
+        "context": {},
+        "human_principal": None,
+        "parent_jti": None,
+        "destination_uri": None,
+        "destination_provider": None,
+        "destination_account_ref": None,
+        "data_categories": None,
+        "purpose": None,
+        "processing_register_ref": None,
+        "dataset_ref": None,
+        "accepts": [],
+    }
+
+
+def test_everything_given_and_unknown_fields_dropped(tenant: Tenant) -> None:
+    given: dict[str, Any] = {
+        "tool_name": "x" * 256,
+        "tool_args": {"a": [1, {"b": None}]},
+        "agent_id": "a",
+        "session_id": "s",
+        "context": {"policy_id": "p", "facts": {"order": "open"}, "history": ["hello"]},
+        "human_principal": "ann",
+        "destination_uri": "https://example.com",
+        "destination_provider": "example",
+        "destination_account_ref": "acct",
+        "data_categories": ["email", "name"],
+        "purpose": "billing",
+        "processing_register_ref": "r",
+        "dataset_ref": "d",
+        "accepts": ["changed_args", "something_new"],
+    }
+    succeeded(tenant.agent.post("/request-clearance", {**given, "unknown": 1, "approved": True, "token": "x"}))
+    assert recorded(tenant) == {**given, "parent_jti": None}
+
+
+NULLABLE = (
+    "human_principal",
+    "parent_jti",
+    "destination_uri",
+    "destination_provider",
+    "destination_account_ref",
+    "data_categories",
+    "purpose",
+    "processing_register_ref",
+    "dataset_ref",
+)
+
+
+def test_null_is_absent_where_the_contract_says_so(tenant: Tenant) -> None:
+    tenant.agent.ask("x", **dict.fromkeys(NULLABLE))
+    assert all(recorded(tenant)[name] is None for name in NULLABLE)
+
+
+@pytest.mark.parametrize("name", ["tool_name", "tool_args", "agent_id", "session_id", "context", "accepts"])
+def test_null_is_refused_elsewhere(tenant: Tenant, name: str) -> None:
+    refused = tenant.agent.post("/request-clearance", {"tool_name": "x", name: None})
+    assert problem(refused, 422, "invalid")["path"] == f"$.{name}"
+
+
+@pytest.mark.parametrize("wrong", [1, True, [], {}], ids=str)
+@pytest.mark.parametrize("name", ["tool_name", "agent_id", "session_id", *(set(NULLABLE) - {"data_categories"})])
+def test_texts_are_texts(tenant: Tenant, name: str, wrong: Any) -> None:
+    refused = tenant.agent.post("/request-clearance", {"tool_name": "x", name: wrong})
+    assert problem(refused, 422, "invalid")["path"] == f"$.{name}"
+
+
+def test_the_destination_is_inferred_when_absent(tenant: Tenant) -> None:
+    tenant.agent.ask(TOOL, {"account": "acct_1"})
+    known = {name: value for name, value in recorded(tenant).items() if name.startswith("destination")}
+    assert known == {
+        "destination_uri": "https://api.stripe.com",
+        "destination_provider": "stripe",
+        "destination_account_ref": "acct_1",
+    }
+    tenant.agent.ask(TOOL, {"account": "acct_1"}, destination_provider="mine")
+    assert recorded(tenant)["destination_provider"] == "mine"
+
+
+def test_numbers_go_by_value(tenant: Tenant) -> None:
+    body = b'{"tool_name":"x","tool_args":{"a":45.0,"b":4.5e1,"c":-0,"d":-0.0,"e":0.10,"f":1E2,"g":9007199254740991}}'
+    succeeded(tenant.agent.post("/request-clearance", body))
+    assert b'"tool_args":{"a":45,"b":45,"c":0,"d":0,"e":0.1,"f":100,"g":9007199254740991}' in (
+        tenant.full.get("/ledger", limit=1).content
+    )
+
+
+def deep(levels: int) -> bytes:
+    """A body of so many levels, its own two included."""
+    return b'{"tool_name":"x","tool_args":' + b'{"a":' * (levels - 2) + b"{}" + b"}" * (levels - 2) + b"}"
+
+
+@pytest.mark.parametrize(
+    ("args", "path"),
+    [
+        (b'{"amount":100.00000000000000001}', "$.tool_args.amount"),
+        (b'{"amount":1e400}', "$.tool_args.amount"),
+        (b'{"amount":9007199254740992}', "$.tool_args.amount"),
+        (b'{"amount":-9007199254740993}', "$.tool_args.amount"),
+        (b'{"amount":1e21}', "$.tool_args.amount"),
+        (b'{"amount":NaN}', "$.tool_args.amount"),
+        (b'{"a":[0,-Infinity]}', "$.tool_args.a[1]"),
+        (b'{"a":{"x":1,"x":1}}', "$.tool_args.a"),
+        (b'{"a":"\\ud800"}', "$.tool_args.a"),
+        (b'{"a":"\\udc00\\ud800"}', "$.tool_args.a"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_two_readers_could_read_differently_is_refused(tenant: Tenant, args: bytes, path: str) -> None:
+    refused = tenant.agent.post("/request-clearance", b'{"tool_name":"x","tool_args":' + args + b"}")
+    assert problem(refused, 422, "invalid")["path"].startswith(path)
+    assert tenant.events("clearance.decided") == []
+
+
+def test_nesting(tenant: Tenant) -> None:
+    assert tenant.agent.post("/request-clearance", deep(32)).status_code == 200
+    refused = problem(tenant.agent.post("/request-clearance", deep(33)), 422, "invalid")
+    assert refused["path"].startswith("$.tool_args.a")
+
+
+# Reviews and time
+
+
+def test_approved_in_review(refunds: Tenant) -> None:
+    """The decision carries no token; the first answer to the asker hands it out, and every other repeats it."""
+    asked = refunds.agent.ask(TOOL, MEDIUM)
+    decided = succeeded(refunds.reviewer.decide(asked["request_id"], approved=True, reason="good customer"))
+    assert (decided["status"], decided["token"], decided["outcome"]) == ("approved", None, "approved")
+    first, second = (refunds.agent.get(f"/clearance-status/{asked['request_id']}") for _ in range(2))
+    assert first.content == second.content
+    answer = well_formed(first.json())
+    assert answer["reason"] == "good customer"
+    assert answer["policy_version_id"] is None  # clients cache by it, and this can't be minted again
+    assert answer["decided_policy_version_id"] == asked["decided_policy_version_id"]
+
+
+def test_the_same_verdict_again_and_the_opposite(refunds: Tenant) -> None:
+    for approved in (True, False):
+        asked = refunds.agent.ask(TOOL, MEDIUM)
+        first = succeeded(refunds.reviewer.decide(asked["request_id"], approved=approved, reason="one"))
+        assert succeeded(refunds.reviewer.decide(asked["request_id"], approved=approved, reason="two")) == first
+        opposite = refunds.reviewer.decide(asked["request_id"], approved=not approved)
+        problem(opposite, 409, "review_already_decided")
+    assert len(refunds.events("review.decided")) == 2
+
+
+def test_denied_in_review(refunds: Tenant) -> None:
+    asked = refunds.agent.ask(TOOL, MEDIUM)
+    answer = succeeded(refunds.reviewer.decide(asked["request_id"], approved=False, reason="too much"))
+    well_formed(answer)
+    assert (answer["status"], answer["reason_code"], answer["reason"]) == ("denied", "review_denied", "too much")
+    assert refunds.agent.status(asked["request_id"]) == answer
+
+
+def test_what_rules_decided_is_no_review(refunds: Tenant) -> None:
+    for args in (SMALL, LARGE):
+        asked = refunds.agent.ask(TOOL, args)
+        for approved in (True, False):
+            refused = refunds.reviewer.decide(asked["request_id"], approved=approved)
+            problem(refused, 409, "review_already_decided")
+
+
+def test_used(refunds: Tenant) -> None:
+    asked = refunds.agent.ask(TOOL, SMALL)
+    succeeded(refunds.gateway.consume(asked["token"]))
+    answer = well_formed(refunds.agent.status(asked["request_id"]))
+    assert (answer["status"], answer["reason_code"], answer["outcome"]) == ("denied", "approval_used", "approved")
+
+
+def test_an_approval_cannot_override_a_rule_that_denies_by_now(refunds: Tenant) -> None:
+    asked = refunds.agent.ask(TOOL, MEDIUM)
+    refunds.register("stop", rules=["Refunds must not exceed $10"], tools=[TOOL])
+    problem(refunds.reviewer.decide(asked["request_id"], approved=True), 409, "policy_changed")
+    assert refunds.agent.status(asked["request_id"])["status"] == "pending_review"
+    assert succeeded(refunds.reviewer.decide(asked["request_id"], approved=False))["outcome"] == "denied"
+
+
+def test_a_quorum(refunds: Tenant) -> None:
+    refunds.set_reviews(quorum=2)
+    asked = refunds.agent.ask(TOOL, MEDIUM)
+    for _ in range(2):  # the same reviewer twice is one
+        assert succeeded(refunds.reviewer.decide(asked["request_id"], approved=True))["status"] == "pending_review"
+    assert succeeded(refunds.full.decide(asked["request_id"], approved=True))["status"] == "approved"
+    assert refunds.agent.status(asked["request_id"])["token"]
+
+
+def test_changed_arguments(refunds: Tenant) -> None:
+    """Only for a client that said that it runs what the answer carries; never beyond a rule."""
+    plain = refunds.agent.ask(TOOL, MEDIUM)["request_id"]
+    refused = refunds.reviewer.decide(plain, approved=True, effective_args={"amount": 400})
+    problem(refused, 422, "client_cannot_change_args")
+    asked = refunds.agent.ask(TOOL, MEDIUM, accepts=["changed_args"])["request_id"]
+    for args, status, code in (({"amount": 4000}, 409, "policy_changed"), ([], 422, "invalid")):
+        problem(refunds.reviewer.decide(asked, approved=True, effective_args=args), status, code)
+    refused = refunds.reviewer.decide(asked, approved=False, effective_args={"amount": 400})
+    assert problem(refused, 422, "invalid")["path"] == "$.effective_args"
+    answer = succeeded(refunds.reviewer.decide(asked, approved=True, effective_args={"amount": 400}))
+    assert answer["effective_args"] == {"amount": 400}
+    answer = well_formed(refunds.agent.status(asked))
+    problem(refunds.gateway.consume(answer["token"], tool_args=MEDIUM), 403, "token_args_mismatch")
+    succeeded(refunds.gateway.consume(answer["token"], tool_args={"amount": 400}))
+    assert refunds.events("review.decided")[0]["tool_args"] == {"amount": 400}
+    again = refunds.reviewer.decide(asked, approved=True)  # not the same decision
+    problem(again, 409, "review_already_decided")
+
+
+def test_changed_to_no_arguments_at_all(refunds: Tenant) -> None:
+    refunds.register("any", definition="rules: [{id: ask, effect: review, when: []}]", tools=["ping"])
+    asked = refunds.agent.ask("ping", {"host": "a"}, accepts=["changed_args"])["request_id"]
+    assert succeeded(refunds.reviewer.decide(asked, approved=True, effective_args={}))["effective_args"] == {}
+    token = refunds.agent.status(asked)["token"]
+    problem(refunds.gateway.consume(token, tool_args={"host": "a"}), 403, "token_args_mismatch")
+    succeeded(refunds.gateway.consume(token, tool_args={}))
+    assert refunds.events("review.decided")[0]["tool_args"] == {}
+
+
+def test_an_expired_review(refunds: Tenant) -> None:
+    """Read as a denial, told apart by `outcome`; written once, whoever notices first."""
+    refunds.set_reviews(review_expiry_seconds=1)
+    looked_at, decided, left_alone = (refunds.agent.ask(TOOL, MEDIUM)["request_id"] for _ in range(3))
+    answer = eventually(lambda: found if (found := refunds.agent.status(looked_at))["outcome"] == "expired" else None)
+    well_formed(answer)
+    assert (answer["status"], answer["reason_code"]) == ("denied", "review_expired")
+    late = refunds.reviewer.decide(decided, approved=True)
+    assert late.status_code == 409
+    assert late.json()["code"] in {"review_expired", "review_already_decided"}  # the worker may have been quicker
+    assert refunds.agent.status(decided)["outcome"] == "expired"
+    eventually(lambda: len(refunds.events("review.expired")) == 3)
+    assert refunds.agent.status(left_alone)["outcome"] == "expired"
+    assert {entry["request_id"] for entry in refunds.events("review.expired")} == {looked_at, decided, left_alone}
+
+
+def test_a_token_that_lapsed(fresh_vault: Any) -> None:
+    _, (tenant,) = fresh_vault(jwt_ttl=1)
+    tenant.register_refunds()
+    asked = tenant.agent.ask(TOOL, SMALL)
+    answer = eventually(
+        lambda: found if (found := tenant.agent.status(asked["request_id"]))["status"] == "denied" else None
+    )
+    well_formed(answer)
+    assert (answer["reason_code"], answer["outcome"]) == ("approval_lapsed", "approved")
+    problem(tenant.gateway.consume(asked["token"]), 401, "token_expired")
+    assert tenant.events("token.consumed") == []
+    asked = tenant.agent.ask(TOOL, MEDIUM)["request_id"]
+    succeeded(tenant.reviewer.decide(asked, approved=True))
+    issued = moment(tenant.agent.status(asked)["expires_at"])  # the life of the token begins when it is handed out
+    assert (issued - datetime.now(UTC)).total_seconds() > 0
+
+
+# The list of reviews
+
+
+def test_reviews_newest_first_page_by_page(refunds: Tenant) -> None:
+    asked = [refunds.agent.ask(TOOL, {"amount": 101 + i})["request_id"] for i in range(5)]
+    pages, cursor = [], ""
+    while True:
+        page = refunds.reviewer.read("/reviews", limit=2, cursor=cursor)
+        pages.append([review["request_id"] for review in page["reviews"]])
+        if not (cursor := page["next_cursor"]):
+            break
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [request_id for page in pages for request_id in page] == asked[::-1]
+    first = refunds.reviewer.read("/reviews")["reviews"][-1]
+    assert (first["tool_name"], first["tool_args"]) == (TOOL, {"amount": 101})
+
+
+def test_reviews_by_status(refunds: Tenant) -> None:
+    ids = [refunds.agent.ask(TOOL, MEDIUM)["request_id"] for _ in range(4)]
+    succeeded(refunds.reviewer.decide(ids[0], approved=True))
+    succeeded(refunds.reviewer.decide(ids[1], approved=False))
+    succeeded(refunds.agent.decide(ids[2], approved=False))
+    for status, expected in (
+        ("approved", ids[:1]),
+        ("denied", ids[1:2]),
+        ("cancelled", ids[2:3]),
+        ("pending", ids[3:]),
+        ("expired", []),
+        ("any", ids[::-1]),
+    ):
+        found = refunds.reviewer.read("/reviews", status=status)["reviews"]
+        assert [review["request_id"] for review in found] == expected
+    assert problem(refunds.reviewer.get("/reviews", status="open"), 422, "invalid")["path"] == "status"
+    assert problem(refunds.reviewer.get("/reviews", cursor="x"), 422, "invalid")["path"] == "cursor"
+
+
+def test_no_list_or_decision_carries_a_token(refunds: Tenant) -> None:
+    asked = refunds.agent.ask(TOOL, MEDIUM)
+    decided = refunds.reviewer.decide(asked["request_id"], approved=True)
+    token = refunds.agent.status(asked["request_id"])["token"]
+    replays = [
+        decided,
+        refunds.reviewer.decide(asked["request_id"], approved=True),
+        refunds.reviewer.get("/reviews", status="any"),
+        refunds.full.get("/ledger"),
+        refunds.full.get("/ledger/proof/bundle", request_id=asked["request_id"]),
+    ]
+    for response in replays:
+        assert token not in response.text
+        assert token.split(".")[2] not in response.text
+
+
+# Settings
+
+
+def test_review_settings(tenant: Tenant) -> None:
+    settings = tenant.full.read("/review-settings")
+    assert settings["minimum_confidence_bucket"] == "high"
+    changed = tenant.set_reviews(quorum=3)
+    assert changed == {**settings, "quorum": 3}
+    assert tenant.full.read("/review-settings") == changed
+    assert tenant.set_reviews(unknown=1) == changed
+    (event,) = tenant.events("settings.changed")
+    assert event["action_metadata"] == {"before": settings, "after": changed}
+    for name, wrong in (
+        ("minimum_confidence_bucket", "perfect"),
+        ("minimum_confidence_bucket", None),
+        ("quorum", 0),
+        ("quorum", True),
+        ("quorum", "2"),
+        ("review_expiry_seconds", -1),
+        ("separation_of_duties", "yes"),
+        ("default_verdict", "approve"),
+    ):
+        refused = tenant.full.put("/review-settings", {name: wrong})
+        assert problem(refused, 422, "invalid")["path"] == f"$.{name}"
+    assert tenant.full.read("/review-settings") == changed
