@@ -44,7 +44,7 @@ def running(directory: Path, *, tenant: str = "Example Shop") -> Iterator[LocalV
     command: list[str | Path] = [BIN / "ledgix-vault", "serve", "--data", directory, "--port", "0"]
     with (
         (directory.parent / "vault.log").open("w+") as log,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=_environment()) as server,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment()) as server,
     ):
         try:
             yield LocalVault(_url(server, log), str(made["api_key"]), directory)
@@ -58,7 +58,7 @@ def running(directory: Path, *, tenant: str = "Example Shop") -> Iterator[LocalV
 def run(command: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Runs one of our commands to its end, whatever its exit status."""
     return subprocess.run(
-        [BIN / command, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False, env=_environment()
+        [BIN / command, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False, env=environment()
     )
 
 
@@ -86,6 +86,7 @@ def _url(server: subprocess.Popen[str], log: IO[str]) -> str:
     raise CommandFailed(f"ledgix-vault serve did not become ready: {log.read()[-2000:]}")
 
 
-def _environment() -> dict[str, str]:
-    """Ours, without settings of another Vault."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("VAULT_", "LEDGIX_"))}
+def environment(**more: str) -> dict[str, str]:
+    """Our environment without the settings of another Vault or client, and with `more`."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("VAULT_", "LEDGIX_"))}
+    return {**ours, **more}
