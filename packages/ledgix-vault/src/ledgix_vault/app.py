@@ -42,8 +42,11 @@ def open_vault(
     *,
     clock: Callable[[], int] = system_clock,
     commit: Callable[[Connection], None] = Connection.commit,
+    recovery: Callable[[OpenVault], None] = lambda _: None,
 ) -> Iterator[OpenVault]:
     """Opens an initialised data directory for exclusive use; raises `StartRefused` with the remedy when it can't.
+
+    `recovery` runs before the logs are held against their high-water cells (for `ledgix-vault recover` alone).
 
     On leaving, every accepted unit of work has been answered and everything is closed.
     """
@@ -70,8 +73,10 @@ def open_vault(
         stack.callback(store.close)
         high_water = HighWater.open(settings.high_water)
         stack.callback(high_water.close)
+        opened = OpenVault(Vault(settings, store, ring, _token_key(signing_keys), clock=clock), high_water)
+        recovery(opened)
         resume_logs(store, high_water)
-        yield OpenVault(Vault(settings, store, ring, _token_key(signing_keys), clock=clock), high_water)
+        yield opened
 
 
 def initialise(

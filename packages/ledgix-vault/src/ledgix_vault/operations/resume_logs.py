@@ -19,7 +19,7 @@ from ledgix_vault.tenancy.state import TenantState
 
 RESTORED = (
     "This is what a restored backup looks like. Put back the newest database, or find out what happened to it; if the"
-    " newer one is lost for good, see “When the newest database is lost” in docs/operations.md."
+    " newer one is lost for good, `ledgix-vault recover` goes on without it, under a new ledger key, and records that."
 )
 
 
@@ -34,10 +34,11 @@ def _resume(connection: Connection, store: Store, high_water: HighWater, state: 
     cell = high_water.read(log.key_id)
     newest = next(iter(load_checkpoints(connection, state.tenant_id, newest=1)), None)
     if cell is not None:
-        _check_extends(connection, state, log.integrator.size, cell)
+        check_extends(connection, state, log.integrator.size, cell)
     if newest is None:
         return
-    if cell is None and newest.checkpoint_id > 1:
+    signed_by_this_key = newest.signer_key_id == log.key_id  # not so after a recovery, until the new key has signed
+    if cell is None and signed_by_this_key and newest.checkpoint_id > 1:
         raise StartRefused(
             f"The high-water file knows nothing of the ledger of tenant {state.name}, which has"
             f" {newest.checkpoint_id} checkpoints.",
@@ -45,12 +46,13 @@ def _resume(connection: Connection, store: Store, high_water: HighWater, state: 
         )
     edges = tuple(edges_at(connection, state.tenant_id, newest.tree_size))
     _check_root(connection, state, newest, edges)
-    if cell is None or newest.checkpoint_id > cell.checkpoint_id:
+    if signed_by_this_key and (cell is None or newest.checkpoint_id > cell.checkpoint_id):
         high_water.advance(cell, cell_of(newest))
     store.publish(state.tenant_id, newest, edges)
 
 
-def _check_extends(connection: Connection, state: TenantState, size: int, cell: Cell) -> None:
+def check_extends(connection: Connection, state: TenantState, size: int, cell: Cell) -> None:
+    """Raises `StartRefused` unless the log, which has `size` events, contains what its cell says was signed."""
     if size < cell.tree_size:
         raise StartRefused(
             f"The ledger of tenant {state.name} has {size} events, but a checkpoint over {cell.tree_size} was signed.",

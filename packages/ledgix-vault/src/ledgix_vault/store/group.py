@@ -100,6 +100,9 @@ class Group:
         for tenant_id, key_id in unit.new_logs.items():
             self._logs[tenant_id] = LogState(key_id, tree.Integrator())
             self._rows[schema.log].append((tenant_id, key_id, 0, NO_ROOT, b"", 0))
+        for tenant_id, key_id in unit.log_keys.items():
+            current = self._logs.get(tenant_id) or self._memory.logs[tenant_id]
+            self._logs[tenant_id] = LogState(key_id, current.integrator)
         self._stale |= unit.changed_tenants
 
     def tenant(self, tenant_id: str) -> TenantState:

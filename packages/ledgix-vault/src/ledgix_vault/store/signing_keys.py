@@ -51,10 +51,23 @@ class SigningKey:
         )
 
 
-def signing_key_row(key: PublicKey, *, tenant_id: str | None, active_from: int) -> Row:
-    """The row of a first key: nothing came before it that could attest it."""
+def signing_key_row(
+    key: PublicKey, *, tenant_id: str | None, active_from: int, attestation: Attestation | None = None
+) -> Row:
+    """The row of a key. Nothing attests a first key; a later one is attested by the one before it."""
     purpose = Purpose.TOKEN if tenant_id is None else Purpose.LEDGER
-    return (key.kid, tenant_id, str(purpose), key.raw, active_from, None, b"", b"", "")
+    word = attestation or Attestation(b"", b"", "")
+    return (
+        key.kid,
+        tenant_id,
+        str(purpose),
+        key.raw,
+        active_from,
+        None,
+        word.payload,
+        word.signature,
+        word.key_id,
+    )
 
 
 def load_signing_keys(connection: Connection) -> list[SigningKey]:

@@ -27,7 +27,7 @@ Row = tuple[Any, ...]
 class Unit:
     """The hands of one operation in the transaction. Not thread-safe: it lives in the writer's thread."""
 
-    __slots__ = ("_group", "_savepoint", "changed_tenants", "events", "new_logs", "rows")
+    __slots__ = ("_group", "_savepoint", "changed_tenants", "events", "log_keys", "new_logs", "rows")
 
     def __init__(self, group: Group) -> None:
         self._group = group
@@ -35,6 +35,7 @@ class Unit:
         self.rows: dict[Table, list[Row]] = defaultdict(list)
         self.events: list[tuple[str, SealedEvent]] = []
         self.new_logs: dict[str, str] = {}
+        self.log_keys: dict[str, str] = {}
         self.changed_tenants: set[str] = set()
 
     @property
@@ -60,6 +61,10 @@ class Unit:
     def open_log(self, tenant_id: str, key_id: str) -> None:
         """Starts the empty log of a new tenant, signed by the ledger key `key_id`."""
         self.new_logs[tenant_id] = key_id
+
+    def continue_log(self, tenant_id: str, key_id: str) -> None:
+        """From this unit on the tenant's log is signed by the ledger key `key_id`."""
+        self.log_keys[tenant_id] = key_id
 
     def read(self, statement: Executable, parameters: dict[str, Any] | None = None) -> CursorResult[Any]:
         """Runs a query that sees what earlier units did (not this unit's staged rows)."""
