@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 
@@ -34,6 +35,15 @@ def new_id() -> str:
     random = _pool.hex(19)
     variant = _VARIANT[int(random[3], 16) & 3]
     return f"{milliseconds[:8]}-{milliseconds[8:]}-7{random[:3]}-{variant}{random[4:7]}-{random[7:]}"
+
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` has the form of an identifier of ours. What callers send need not: it may even hold a NUL, which
+    PostgreSQL refuses to look up."""
+    return _ID.fullmatch(text) is not None
 
 
 def new_salt() -> str:

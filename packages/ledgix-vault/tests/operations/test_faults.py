@@ -1,7 +1,7 @@
 """Every effect fails in both ways, lost and stored although it failed; afterwards every promise still holds.
 
-A retry with the same Idempotency-Key gets the outcome of the first attempt if that was stored, does it if not, and never
-has a second effect.
+A retry with the same Idempotency-Key gets the outcome of the first attempt if that was stored, does it if not, and
+never has a second effect.
 """
 
 from __future__ import annotations

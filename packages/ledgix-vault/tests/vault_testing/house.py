@@ -31,6 +31,7 @@ from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
 from ledgix_vault.policy.snapshot import ActivePolicy
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.idempotency import IdempotencyKey
+from ledgix_vault.store.logs import events_of_request
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
@@ -320,6 +321,13 @@ class House:
         answer.replayed = replayed
         self.acknowledged.append(Acknowledged(clearance.tenant_id, "asked", answer))
         return answer
+
+
+def told(house: House, asked: JsonObject, tenant: int = 0) -> list[str]:
+    """The kinds of the ledger's events about a request, oldest first."""
+    tenant_id, request_id = house.owner_of(tenant).tenant_id, str(asked["request_id"])
+    about = house.core.store.read_and_wait(lambda connection: events_of_request(connection, tenant_id, request_id))
+    return [kind for _, kind, _ in about]
 
 
 async def _until_nothing_moves() -> None:

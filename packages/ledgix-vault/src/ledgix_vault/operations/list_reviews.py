@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.errors import Invalid
+from ledgix_vault.ids import is_id
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store.clearances import list_reviews as stored_reviews
 from ledgix_vault.tenancy.api_keys import ApiKey
@@ -50,7 +51,7 @@ def _read_cursor(cursor: str) -> tuple[int, str] | None:
     if not cursor:
         return None
     opened_at, _, request_id = cursor.partition("_")
-    if not (opened_at.isascii() and opened_at.isdigit() and len(opened_at) <= 18 and request_id):
+    if not (opened_at.isascii() and opened_at.isdigit() and len(opened_at) <= 18 and is_id(request_id)):
         raise Invalid("is not a cursor that this list gave", path="cursor")
     return int(opened_at), request_id
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.decision import Decider, DeciderType
-from ledgix_vault.errors import PolicyInvalid
+from ledgix_vault.errors import Invalid, PolicyInvalid
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.policy.draft import draft_policy
@@ -51,6 +51,8 @@ async def register_policy(
     every decision from now on is made by it.
     """
     caller.require(Scope.POLICY)
+    if "\0" in registration.policy_id:  # an identifier, not text: it stands in a column of its own
+        raise Invalid("must not hold the character U+0000", path="$.policy_id")
     stored = await vault.store.run(partial(_activate, caller, registration), key)
     if isinstance(stored, Replayed):
         return await vault.store.read(

@@ -12,6 +12,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance, TokenFacts
 from ledgix_vault.clearance.decision import Decider, DeciderType, Decision, Outcome
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.ids import is_id
 from ledgix_vault.jsontext import encode_text
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
@@ -60,18 +61,22 @@ def review_row(review: Review) -> Row:
 
 def find_clearance(connection: Connection, tenant_id: str, request_id: str) -> Clearance | None:
     """The tenant's clearance with this id, or None (another tenant's looks the same)."""
+    if not is_id(request_id):
+        return None
     return _one_clearance(connection, _C.c.tenant_id == tenant_id, _C.c.request_id == request_id)
 
 
 def find_clearance_by_jti(connection: Connection, tenant_id: str, jti: str) -> Clearance | None:
     """The tenant's clearance whose token has this `jti`, or None."""
+    if not is_id(jti):
+        return None
     return _one_clearance(connection, _C.c.tenant_id == tenant_id, _C.c.jti == jti)
 
 
 def find_review(connection: Connection, tenant_id: str, request_id: str) -> Review | None:
     """The tenant's review of this request with its votes, or None."""
     row = connection.execute(select(_R).where(_R.c.tenant_id == tenant_id, _R.c.request_id == request_id)).one_or_none()
-    return None if row is None else _review(row, _voters(connection, tenant_id, [request_id]).get(request_id, ()))
+    return None if row is None else review_of_row(row, load_voters(connection, tenant_id, [request_id]).get(request_id, ()))
 
 
 def vote_row(review: Review, voter: str, reason: str, now: int) -> Row:
@@ -101,9 +106,9 @@ def list_reviews(
         select(_R).where(*conditions).order_by(_R.c.opened_at.desc(), _R.c.request_id.desc()).limit(limit)
     ).all()
     ids = [row.request_id for row in rows]
-    voters = _voters(connection, tenant_id, ids)
+    voters = load_voters(connection, tenant_id, ids)
     clearances = _clearances(connection, tenant_id, ids)
-    return [(clearances[row.request_id], _review(row, voters.get(row.request_id, ()))) for row in rows]
+    return [(clearances[row.request_id], review_of_row(row, voters.get(row.request_id, ()))) for row in rows]
 
 
 def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
@@ -164,16 +169,17 @@ def _status_is(status: ReviewStatus, now: int) -> Any:
 
 
 def _one_clearance(connection: Connection, *conditions: Any) -> Clearance | None:
-    row = connection.execute(_WITH_DEADLINE.where(*conditions)).one_or_none()
-    return None if row is None else _clearance(row)
+    row = connection.execute(WITH_DEADLINE.where(*conditions)).one_or_none()
+    return None if row is None else clearance_of_row(row)
 
 
 def _clearances(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, Clearance]:
-    rows = connection.execute(_WITH_DEADLINE.where(_C.c.tenant_id == tenant_id, _C.c.request_id.in_(request_ids)))
-    return {row.request_id: _clearance(row) for row in rows}
+    rows = connection.execute(WITH_DEADLINE.where(_C.c.tenant_id == tenant_id, _C.c.request_id.in_(request_ids)))
+    return {row.request_id: clearance_of_row(row) for row in rows}
 
 
-def _voters(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, tuple[str, ...]]:
+def load_voters(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, tuple[str, ...]]:
+    """Who approved each of these requests so far, in the order of their votes."""
     rows = connection.execute(
         select(_V.c.request_id, _V.c.voter)
         .where(_V.c.tenant_id == tenant_id, _V.c.request_id.in_(request_ids))
@@ -185,12 +191,13 @@ def _voters(connection: Connection, tenant_id: str, request_ids: list[str]) -> d
     return voters
 
 
-_WITH_DEADLINE = select(_C, _R.c.expires_at.label("review_expires_at")).outerjoin(
+WITH_DEADLINE = select(_C, _R.c.expires_at.label("review_expires_at")).outerjoin(
     _R, and_(_R.c.tenant_id == _C.c.tenant_id, _R.c.request_id == _C.c.request_id)
 )
 
 
-def _clearance(row: Any) -> Clearance:
+def clearance_of_row(row: Any) -> Clearance:
+    """The clearance that a row of `WITH_DEADLINE` is."""
     token = None
     if row.jti is not None:
         token = TokenFacts(row.jti, row.kid, row.issued_at, row.expires_at, row.pick_up_until, row.consumed_at)
@@ -208,7 +215,8 @@ def _clearance(row: Any) -> Clearance:
     )
 
 
-def _review(row: Any, voters: tuple[str, ...]) -> Review:
+def review_of_row(row: Any, voters: tuple[str, ...]) -> Review:
+    """The review that a row is, with who approved so far."""
     return Review(
         tenant_id=row.tenant_id,
         request_id=row.request_id,

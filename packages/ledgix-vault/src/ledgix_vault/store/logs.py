@@ -16,6 +16,7 @@ from ledgix.formats.events import Event, SealedEvent
 from ledgix.formats.intents import derive
 from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import StartRefused
+from ledgix_vault.ids import is_id
 from ledgix_vault.store import schema
 from ledgix_vault.store.tenants import stored_object
 
@@ -111,6 +112,8 @@ def find_entry(connection: Connection, tenant_id: str, event_uuid: str, *, publi
 
 def events_of_request(connection: Connection, tenant_id: str, request_id: str) -> list[tuple[int, str, str]]:
     """(leaf index, kind, event uuid) of every event about a request, oldest first."""
+    if not is_id(request_id):
+        return []
     rows = connection.execute(
         select(_E.c.leaf_index, _E.c.kind, _E.c.event_uuid)
         .where(_E.c.tenant_id == tenant_id, _E.c.request_id == request_id)
@@ -121,6 +124,8 @@ def events_of_request(connection: Connection, tenant_id: str, request_id: str) -
 
 def leaf_index_of(connection: Connection, tenant_id: str, event_uuid: str) -> int | None:
     """Where an event stands in its log, or None."""
+    if not is_id(event_uuid):
+        return None
     return connection.execute(
         select(_E.c.leaf_index).where(_E.c.tenant_id == tenant_id, _E.c.event_uuid == event_uuid)
     ).scalar_one_or_none()
