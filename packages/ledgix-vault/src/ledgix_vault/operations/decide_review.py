@@ -15,9 +15,8 @@ from ledgix_vault.clearance.request import CHANGED_ARGS
 from ledgix_vault.errors import Conflict, Forbidden, Invalid, MissingScope, NotFound, VaultError
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.current import expire_if_due
-from ledgix_vault.operations.steps.evaluate import call_of
+from ledgix_vault.operations.steps.evaluate import evaluate_again
 from ledgix_vault.operations.steps.record import record_event, record_move
-from ledgix_vault.policy.evaluate import evaluate
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
@@ -138,8 +137,7 @@ def _check_still_allowed(clearance: Clearance, verdict: Verdict, unit: Unit) -> 
             path="$.effective_args",
             code="client_cannot_change_args",
         )
-    snapshot = unit.tenant(clearance.tenant_id).snapshot
-    evaluation = evaluate(snapshot, call_of(clearance.request, args=verdict.effective_args))
+    evaluation = evaluate_again(unit, clearance, verdict.effective_args)
     if evaluation.effect is Effect.DENY:
         raise Conflict(
             f"The policies deny this call now, and a review can't override them. {evaluation.reason}",

@@ -43,13 +43,23 @@ def decide(
         return conclude(early.evaluation, state.settings, state.snapshot.hash), 0
     parent = find_clearance_by_jti(unit.connection, tenant_id, request.parent_jti)
     flaw = _delegation_flaw(parent, unit.now, window)
-    policies = (parent.decision.policy_id,) if parent is not None and parent.decision.policy_id else ()
-    call = call_of(request, extra_policy_ids=policies)
+    call = call_of(request, extra_policy_ids=_deciding_policies(parent))
     decision = conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash)
     if flaw is not None:
         return refused(decision, "delegation_invalid", flaw), 0
     assert parent is not None
     return decision, parent.depth + 1
+
+
+def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> Evaluation:
+    """What the policies say by now of a call that waits for a person; `args` as the reviewer changed them, if so.
+
+    A delegated call stays under its parent's deciding policy.
+    """
+    parent_jti = clearance.request.parent_jti
+    parent = find_clearance_by_jti(unit.connection, clearance.tenant_id, parent_jti) if parent_jti else None
+    call = call_of(clearance.request, args=args, extra_policy_ids=_deciding_policies(parent))
+    return evaluate(unit.tenant(clearance.tenant_id).snapshot, call)
 
 
 def call_of(
@@ -79,6 +89,10 @@ def call_of(
 def with_args(request: ClearanceRequest, args: JsonObject) -> ClearanceRequest:
     """The same request for other arguments."""
     return replace(request, tool_args=args)
+
+
+def _deciding_policies(parent: Clearance | None) -> tuple[str, ...]:
+    return (parent.decision.policy_id,) if parent is not None and parent.decision.policy_id else ()
 
 
 def _delegation_flaw(parent: Clearance | None, now: int, window: int) -> str | None:
