@@ -160,6 +160,7 @@ THREE_VALUED = [
     ("args.a.b.c == 1", {"a": {"b": None}}, "a.b is null"),
     ("size(args.a) == 1", {"a": "😀"}, True),
     ("size(args.a) == 1", {"a": 1}, "a is 1, not a string, a list or an object"),
+    ("size(args) == args.n", {"n": 1}, True),
     ("args.a", {"a": "true"}, 'a is "true", not true or false'),
     ("args.a - 1 == 0", {"a": None}, "a is null"),
 ]
