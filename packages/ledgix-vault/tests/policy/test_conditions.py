@@ -161,6 +161,9 @@ THREE_VALUED = [
     ("size(args.a) == 1", {"a": "😀"}, True),
     ("size(args.a) == 1", {"a": 1}, "a is 1, not a string, a list or an object"),
     ("size(args) == args.n", {"n": 1}, True),
+    ("'x' == args.a", {"a": "x"}, True),
+    ("'x' != args.a", {"a": "x"}, False),
+    ("5 != args.a", {"a": "x"}, 'a is "x", not a number'),
     ("args.a", {"a": "true"}, 'a is "true", not true or false'),
     ("args.a - 1 == 0", {"a": None}, "a is null"),
 ]

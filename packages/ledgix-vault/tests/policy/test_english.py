@@ -110,6 +110,8 @@ def test_rules_say_what_they_assume(draft: Callable[..., PolicyDocument]) -> Non
         "the currency is USD",
     )
     assert document.rules[1].assumptions == ("the argument is called order_id or orderId",)
+    assert len(draft("The amount must be at most 100").rules[0].assumptions) == 2
+    assert len(draft("The amount must be at most 100 USD").rules[0].assumptions) == 2
 
 
 def test_several_rules_of_one_sentence_have_ids_of_their_own(draft: Callable[..., PolicyDocument]) -> None:
@@ -136,6 +138,8 @@ QUANTITIES: dict[str, Quantity | None] = {
     "100€": Quantity(100, "EUR", from_symbol=True),
     "$100 USD": Quantity(100, "USD"),
     "1.234": None,
+    "123.125": None,
+    "1234.125": Quantity(Decimal("1234.125"), from_symbol=True),
     "12.345 USD": None,
     "1,00": None,
     "1,5": None,
