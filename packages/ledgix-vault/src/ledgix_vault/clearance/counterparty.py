@@ -7,6 +7,7 @@ clients in the field infer, so that a mint equals its original whoever filled th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from ledgix.formats.json import JsonObject
@@ -37,11 +38,14 @@ _GATEWAY_PREFIXES = ("www.", "api.", "api-")
 
 def infer_destination(tool_name: str, tool_args: JsonObject) -> dict[str, str]:
     """The `destination_*` fields that can be inferred; empty when nothing is recognised."""
+    provider = _provider_named(tool_name)
+    return _by_address(tool_args) if provider is None else _known(provider, tool_args)
+
+
+@lru_cache(maxsize=1024)
+def _provider_named(tool_name: str) -> _Provider | None:
     name = tool_name.lower()
-    for provider in _PROVIDERS:
-        if any(mark in name for mark in provider.marks):
-            return _known(provider, tool_args)
-    return _by_address(tool_args)
+    return next((each for each in _PROVIDERS if any(mark in name for mark in each.marks)), None)
 
 
 def _known(provider: _Provider, tool_args: JsonObject) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ledgix.formats.events import Event, EventKind, build_intent
+from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decider
 
@@ -38,7 +39,7 @@ def clearance_event(
         request=clearance.request.to_json(),
         decision=decision.for_ledger(),
         action_category=decision.action_category if kind in NAMED_BY_POLICY else str(kind),
-        action_metadata={},
+        action_metadata=_beside(clearance),
         decider_type=str(actor.type),
         decider_id=actor.id,
     )
@@ -50,3 +51,16 @@ def clearance_event(
         evidence_chunks=[],
         intent=intent,
     )
+
+
+def _beside(clearance: Clearance) -> JsonObject:
+    """What stands beside request and decision: whose request it is, and what is fixed of its one token. In the ledger,
+    so that a row changed afterwards, to hand the token to another key or to let it live longer, is found."""
+    token = clearance.token
+    return {
+        "asked_by": clearance.key_lineage,
+        "depth": clearance.depth,
+        "token": None
+        if token is None
+        else {"exp": token.expires_at, "iat": token.issued_at, "jti": token.jti, "kid": token.kid},
+    }

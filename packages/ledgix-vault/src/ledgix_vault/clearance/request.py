@@ -22,7 +22,7 @@ class ClearanceRequest(msgspec.Struct, frozen=True):
     """The fields of contract section 2 with their defaults; unknown ones dropped, the destination filled in."""
 
     tool_name: str
-    tool_args: JsonObject
+    tool_args: JsonObject = msgspec.field(default_factory=dict)
     agent_id: str = "default-agent"
     session_id: str = ""
     context: JsonObject = msgspec.field(default_factory=dict)
@@ -40,7 +40,9 @@ class ClearanceRequest(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, body: JsonObject) -> ClearanceRequest:
         """Reads a request body; raises `Invalid` naming the field that is wrong."""
-        request = cls(*[read(body, name) for name, read in _READERS.items()])
+        request = cls(
+            **{name: read(body, name) for name, read in _READERS.items() if name in body or name in _REQUIRED}
+        )
         if request.destination_uri and request.destination_provider and request.destination_account_ref:
             return request
         inferred = infer_destination(request.tool_name, request.tool_args)
@@ -173,4 +175,5 @@ _READERS: dict[str, _Reader] = {
     "dataset_ref": _text_or_null,
     "accepts": _texts,
 }
+_REQUIRED = ("tool_name",)
 assert tuple(_READERS) == ClearanceRequest.__struct_fields__

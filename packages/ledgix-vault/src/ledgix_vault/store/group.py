@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table
 
 from ledgix.formats import receipts, tree
 from ledgix.formats.events import Event, SealedEvent
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     from ledgix_vault.tenancy.api_keys import ApiKey
     from ledgix_vault.tenancy.state import TenantState
 
-ADVANCE_LOG = text(
-    "UPDATE log SET size = :size, root = :root, frontier = :frontier, last_accepted_at = :last_accepted_at"
-    " WHERE tenant_id = :tenant_id AND size = :old_size"
+ADVANCE_LOG = (
+    "UPDATE log SET size = {0}, root = {0}, frontier = {0}, last_accepted_at = {0} WHERE tenant_id = {0} AND size = {0}"
 )
 NO_ROOT = b""
 
@@ -143,16 +142,9 @@ class Group:
             self._rows[schema.event].append(_event_row(tenant_id, integrator, sealed, key))
         for full in integrator.take_tiles():
             self._rows[schema.tile].append((tenant_id, full.level, full.index, full.data))
-        advanced = self.connection.execute(
-            ADVANCE_LOG,
-            {
-                "tenant_id": tenant_id,
-                "old_size": old_size,
-                "size": integrator.size,
-                "root": integrator.root(),
-                "frontier": integrator.frontier,
-                "last_accepted_at": self.now,
-            },
+        advanced = self.connection.exec_driver_sql(
+            ADVANCE_LOG.format(self._database.mark),
+            (integrator.size, integrator.root(), integrator.frontier, self.now, tenant_id, old_size),
         )
         if advanced.rowcount != 1:
             raise LogMoved(tenant_id)

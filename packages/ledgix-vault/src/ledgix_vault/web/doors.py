@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from ledgix.errors import JsonError
 from ledgix.formats import json
@@ -69,16 +69,16 @@ async def read_body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(f"The body is longer than {limit} bytes.")
-    parts, length = [], 0
-    try:
-        async for part in request.stream():
-            length += len(part)
-            if length > limit:
-                raise TooLarge(f"The body is longer than {limit} bytes.")
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise Invalid("The connection ended before the body did.") from error
-    return b"".join(parts)
+    body, more = b"", True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Invalid("The connection ended before the body did.")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise TooLarge(f"The body is longer than {limit} bytes.")
+        more = message.get("more_body", False)
+    return body
 
 
 async def knock(request: Request, store: Store, limit: int) -> Knock:
