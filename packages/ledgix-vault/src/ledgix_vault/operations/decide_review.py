@@ -7,6 +7,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance, TokenFacts
@@ -72,7 +73,7 @@ def _decide(
     if not verdict.approved and caller.owns(clearance.key_lineage):
         return Stored(_cancel(caller, clearance, unit), reference=request_id)
     caller.require(Scope.REVIEW)
-    if clearance is not found:
+    if clearance.decision.outcome is Outcome.EXPIRED:
         return Stored(Conflict("This review expired before the decision arrived.", code="review_expired"))
     if clearance.decision.outcome is not Outcome.PENDING:
         return Stored(_already_decided(clearance, verdict), reference=request_id)
@@ -87,7 +88,8 @@ def _already_decided(clearance: Clearance, verdict: Verdict) -> Clearance:
     """The same decision again gets the same answer; the opposite is a conflict."""
     was_approved = clearance.decision.outcome is Outcome.APPROVED
     is_person = clearance.decision.decider.type in (DeciderType.KEY, DeciderType.PERSON)
-    if is_person and verdict.approved == was_approved and verdict.effective_args == clearance.decision.effective_args:
+    same_args = jcs.canonicalize(verdict.effective_args) == jcs.canonicalize(clearance.decision.effective_args)
+    if is_person and verdict.approved == was_approved and same_args:
         return clearance
     raise Conflict(
         f"This request is already {clearance.decision.outcome}; nothing was changed.", code="review_already_decided"
@@ -101,8 +103,15 @@ def _approve(
     if settings.separation_of_duties and caller.owns(clearance.key_lineage):
         raise Forbidden("The key that asked may not approve its own request here.", code="separation_of_duties")
     _check_still_allowed(clearance, verdict, unit)
-    if caller.lineage not in review.voters:
-        unit.insert(schema.review_vote, vote_row(review, caller.lineage, verdict.reason, unit.now))
+    if verdict.effective_args is not None and review.quorum > 1:
+        raise Invalid(
+            "Where several people must approve, the arguments can't be changed: each of them would have to see them.",
+            path="$.effective_args",
+            code="quorum_cannot_change_args",
+        )
+    if caller.lineage in review.voters:
+        return clearance  # the same vote again
+    unit.insert(schema.review_vote, vote_row(review, caller.lineage, verdict.reason, unit.now))
     review = review.with_vote(caller.lineage)
     decider = Decider(DeciderType.KEY, caller.key_id)
     if not review.has_quorum:

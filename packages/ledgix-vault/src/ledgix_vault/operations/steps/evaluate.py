@@ -10,6 +10,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decision, Outcome, conclude, refused
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.errors import Conflict
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
 from ledgix_vault.policy.snapshot import Snapshot
 from ledgix_vault.store.clearances import find_clearance_by_jti
@@ -17,6 +18,7 @@ from ledgix_vault.store.unit import Unit
 from ledgix_vault.times import MICROSECONDS
 
 DEEPEST_DELEGATION = 5
+PARENT_CANCELLED = "The parent approval was cancelled, so nothing can be delegated from it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,12 @@ def decide(
 def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> Evaluation:
     """What the policies say by now of a call that waits for a person; `args` as the reviewer changed them, if so.
 
-    A delegated call stays under its parent's deciding policy.
+    A delegated call stays under its parent's deciding policy; raises `Conflict` when the parent was cancelled.
     """
     parent_jti = clearance.request.parent_jti
     parent = find_clearance_by_jti(unit.connection, clearance.tenant_id, parent_jti) if parent_jti else None
+    if parent is not None and parent.decision.outcome is not Outcome.APPROVED:
+        raise Conflict(PARENT_CANCELLED, code="delegation_invalid")
     call = call_of(clearance.request, args=args, extra_policy_ids=_deciding_policies(parent))
     return evaluate(unit.tenant(clearance.tenant_id).snapshot, call)
 
@@ -100,7 +104,7 @@ def _delegation_flaw(parent: Clearance | None, now: int, window: int) -> str | N
     if parent is None or parent.token is None:
         return "The parent approval (parent_jti) is not known here, so nothing can be delegated from it."
     if parent.decision.outcome is not Outcome.APPROVED:
-        return "The parent approval was cancelled, so nothing can be delegated from it."
+        return PARENT_CANCELLED
     if parent.token.issued_at is None or now > (parent.token.issued_at + window) * MICROSECONDS:
         return f"The parent approval was not handed out within the last {window} seconds."
     if parent.depth + 1 > DEEPEST_DELEGATION:
