@@ -1,4 +1,4 @@
-"""JSON text for storing and answering: exact numbers, no canonical form. What is hashed goes through `ledgix.formats`."""
+"""JSON text for storing and answering: exact numbers, not canonical. What is hashed goes through `ledgix.formats`."""
 
 from __future__ import annotations
 

@@ -19,10 +19,10 @@ from sqlalchemy import Connection, Table, select
 from ledgix.formats import tokens
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import parse_object
-from ledgix_vault.operations.sign_checkpoints import cell_of
 from ledgix_vault.store import schema
 from ledgix_vault.store.audit import audit_log
 from ledgix_vault.store.clearances import find_clearance
+from ledgix_vault.store.high_water import Cell
 from ledgix_vault.store.logs import load_checkpoints
 from vault_testing.house import House
 
@@ -66,7 +66,7 @@ def _check_checkpoints(connection: Connection, house: House, tenant_id: str) -> 
     cell = house.cells.read(house.core.store.log(tenant_id).key_id)
     published = house.core.store.published(tenant_id)
     if cell is not None:
-        assert cell in [cell_of(checkpoint) for checkpoint in checkpoints]
+        assert cell in [Cell.of(checkpoint) for checkpoint in checkpoints]
     if published is not None:
         assert published.checkpoint in checkpoints
         assert cell is not None

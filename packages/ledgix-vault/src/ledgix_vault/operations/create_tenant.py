@@ -13,7 +13,7 @@ from ledgix.formats.keys import PublicKey
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.errors import Conflict
 from ledgix_vault.ids import new_id
-from ledgix_vault.operations.manage_api_keys import add_key, check_name
+from ledgix_vault.operations.steps.keys import add_key, check_name
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.store import schema
 from ledgix_vault.store.signing_keys import signing_key_row

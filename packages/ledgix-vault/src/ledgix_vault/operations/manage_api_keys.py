@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import cast
 
 from sqlalchemy import update
 
-from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
-from ledgix.formats.json import Json
 from ledgix_vault.clearance.decision import Decider
-from ledgix_vault.errors import Conflict, Invalid, NotFound
+from ledgix_vault.errors import Conflict, NotFound
 from ledgix_vault.ids import new_id
-from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.operations.steps.keys import add_key, check_name, record_key, store_key
 from ledgix_vault.store import schema
-from ledgix_vault.store.unit import Row, Unit
+from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret, new_secret
+from ledgix_vault.tenancy.api_keys import ApiKey, new_secret
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
-
-LONGEST_NAME = 120
 
 
 async def create_api_key(
@@ -47,43 +42,12 @@ async def rotate_api_key(vault: Vault, tenant_id: str, key_id: str, by: Decider)
     return key, secret
 
 
-def check_name(name: str) -> None:
-    """Raises `Invalid` unless the name can be shown in one line."""
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
-        raise Invalid(f"must be 1 to {LONGEST_NAME} printable characters", path="$.name")
-
-
-def add_key(
-    tenant_id: str,
-    name: str,
-    scopes: frozenset[Scope],
-    agent_ids: tuple[str, ...],
-    secret: str,
-    by: Decider,
-    unit: Unit,
-) -> Stored[ApiKey]:
-    """Inside a transaction: stores a new key with its event."""
-    key_id = new_id()
-    key = ApiKey(
-        key_id=key_id,
-        tenant_id=tenant_id,
-        name=name,
-        scopes=scopes,
-        agent_ids=agent_ids,
-        created_at=unit.now,
-        revoked_at=None,
-        lineage=key_id,
-    )
-    _store(unit, key, secret, EventKind.KEY_CREATED, by)
-    return Stored(key)
-
-
 def _rotate(tenant_id: str, key_id: str, secret: str, by: Decider, unit: Unit) -> Stored[ApiKey]:
     old = _find(unit, tenant_id, key_id)
     if old.is_revoked:
         raise Conflict("A revoked key can't be rotated; create a new one.", code="key_revoked")
     fresh = old.successor(new_id(), unit.now)
-    _store(unit, fresh, secret, EventKind.KEY_ROTATED, by)
+    store_key(unit, fresh, secret, EventKind.KEY_ROTATED, by)
     return Stored(fresh)
 
 
@@ -96,7 +60,7 @@ def _revoke(tenant_id: str, key_id: str, by: Decider, unit: Unit) -> Stored[ApiK
         update(table).where(table.c.tenant_id == tenant_id, table.c.key_id == key_id).values(revoked_at=unit.now)
     )
     unit.tenant_changed(tenant_id)
-    _record(unit, key, EventKind.KEY_REVOKED, by)
+    record_key(unit, key, EventKind.KEY_REVOKED, by)
     return Stored(key.revoked(unit.now))
 
 
@@ -105,40 +69,3 @@ def _find(unit: Unit, tenant_id: str, key_id: str) -> ApiKey:
         if key.key_id == key_id:
             return key
     raise NotFound(f"There is no API key {key_id}.")
-
-
-def _store(unit: Unit, key: ApiKey, secret: str, kind: EventKind, by: Decider) -> None:
-    unit.insert(schema.api_key, _row(key, secret))
-    unit.tenant_changed(key.tenant_id)
-    _record(unit, key, kind, by)
-
-
-def _record(unit: Unit, key: ApiKey, kind: EventKind, by: Decider) -> None:
-    record_administration(
-        unit,
-        key.tenant_id,
-        kind,
-        reason=f"API key {key.name}: {str(kind).removeprefix('key.')}.",
-        decider=by,
-        metadata={
-            "key_id": key.key_id,
-            "name": key.name,
-            "scopes": cast("list[Json]", sorted(str(scope) for scope in key.scopes)),
-            "agent_ids": list(key.agent_ids),
-            "lineage": key.lineage,
-        },
-    )
-
-
-def _row(key: ApiKey, secret: str) -> Row:
-    return (
-        key.tenant_id,
-        key.key_id,
-        key.name,
-        hash_secret(secret),
-        " ".join(sorted(key.scopes)),
-        jcs.canonicalize(list(key.agent_ids)).decode(),
-        key.lineage,
-        key.created_at,
-        key.revoked_at,
-    )

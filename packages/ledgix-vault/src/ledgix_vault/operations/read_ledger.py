@@ -58,7 +58,7 @@ class Wanted:
 
 async def list_entries(vault: Vault, caller: ApiKey, limit: int) -> list[JsonObject]:
     """The newest entries, newest first, redacted unless the key may see protected fields."""
-    require_ledger(caller)
+    caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     published = _published_id(vault, caller.tenant_id)
     entries = await vault.store.read(
         lambda connection: read_entries(connection, caller.tenant_id, newest=_clamp(limit), published=published)
@@ -68,7 +68,7 @@ async def list_entries(vault: Vault, caller: ApiKey, limit: int) -> list[JsonObj
 
 async def list_checkpoints(vault: Vault, caller: ApiKey, limit: int) -> list[JsonObject]:
     """The newest published checkpoints, newest first."""
-    require_ledger(caller)
+    caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     published = _published_id(vault, caller.tenant_id)
     found = await vault.store.read(
         lambda connection: load_checkpoints(connection, caller.tenant_id, up_to=published, newest=_clamp(limit))
@@ -78,7 +78,7 @@ async def list_checkpoints(vault: Vault, caller: ApiKey, limit: int) -> list[Jso
 
 async def prove_inclusion(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now: SignNow) -> JsonObject:
     """The inclusion proof of an event in the newest checkpoint; waits up to 5 s for one that covers it."""
-    require_ledger(caller)
+    caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     event_uuid, published = await _covered(vault, caller, wanted, sign_now)
     return await vault.store.read(
         lambda connection: _inclusion(connection, vault.proofs, caller.tenant_id, event_uuid, published)[1].to_json()
@@ -87,7 +87,7 @@ async def prove_inclusion(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now
 
 async def prove_bundle(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now: SignNow) -> JsonObject:
     """Everything that an auditor needs to check one event offline."""
-    require_ledger(caller)
+    caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     event_uuid, published = await _covered(vault, caller, wanted, sign_now)
 
     def build(connection: Connection) -> JsonObject:
@@ -103,7 +103,7 @@ async def prove_bundle(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now: S
 
 async def prove_consistency(vault: Vault, caller: ApiKey, from_id: int, to_id: int) -> JsonObject:
     """The proof that one published checkpoint's log extends another's."""
-    require_ledger(caller)
+    caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     if from_id > to_id:
         raise Invalid("must not be greater than `to`", path="from")
     published = vault.store.published(caller.tenant_id)
@@ -169,12 +169,6 @@ def _visible_checkpoint(
     if found is None:
         raise NotFound(f"There is no checkpoint {checkpoint_id}.")
     return found
-
-
-def require_ledger(caller: ApiKey) -> None:
-    """Raises `MissingScope` unless the key may read the ledger at all."""
-    if not caller.allows(Scope.LEDGER_FULL):
-        caller.require(Scope.LEDGER)
 
 
 def _view(caller: ApiKey, entry: JsonObject) -> JsonObject:

@@ -17,7 +17,7 @@ from ledgix.formats.events import EventKind
 from ledgix.formats.keys import PublicKey
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.errors import StartRefused
-from ledgix_vault.operations.resume_logs import check_extends
+from ledgix_vault.operations.steps.extends import check_extends
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.store import schema
 from ledgix_vault.store.high_water import Cell, HighWater

@@ -53,7 +53,7 @@ async def sign_checkpoints(vault: Vault, high_water: HighWater, tenant_ids: Sequ
 def _advance(vault: Vault, high_water: HighWater, signed: Sequence[Signed]) -> None:
     """Moves all cells with one sync; raises `HighWaterConflict` when one is not where this history left it."""
     try:
-        high_water.advance_all([(_believed_cell(vault, fresh), cell_of(fresh.checkpoint)) for fresh in signed])
+        high_water.advance_all([(_believed_cell(vault, fresh), Cell.of(fresh.checkpoint)) for fresh in signed])
     except HighWaterConflict:
         for fresh in signed:
             _advance_from_where_it_is(vault, high_water, fresh)
@@ -61,14 +61,14 @@ def _advance(vault: Vault, high_water: HighWater, signed: Sequence[Signed]) -> N
 
 def _advance_from_where_it_is(vault: Vault, high_water: HighWater, fresh: Signed) -> None:
     """An earlier swap may have happened although it seemed to fail: a cell that holds one of our own rows is ours."""
-    cell, target = high_water.read(fresh.checkpoint.signer_key_id), cell_of(fresh.checkpoint)
+    cell, target = high_water.read(fresh.checkpoint.signer_key_id), Cell.of(fresh.checkpoint)
     if cell == target:
         return
     if cell is not None and cell != _believed_cell(vault, fresh):
         stored = vault.store.read_and_wait(
             lambda connection: load_checkpoint(connection, fresh.tenant_id, cell.checkpoint_id)
         )
-        if stored is None or cell_of(stored) != cell:
+        if stored is None or Cell.of(stored) != cell:
             raise HighWaterConflict(f"The high-water cell of log {cell.key_id} holds another history's checkpoint.")
     high_water.advance(cell, target)
 
@@ -78,7 +78,7 @@ def _believed_cell(vault: Vault, fresh: Signed) -> Cell | None:
     published = vault.store.published(fresh.tenant_id)
     if published is None or published.checkpoint.signer_key_id != fresh.checkpoint.signer_key_id:
         return None
-    return cell_of(published.checkpoint)
+    return Cell.of(published.checkpoint)
 
 
 def _has_grown(vault: Vault, tenant_id: str) -> bool:
@@ -117,14 +117,3 @@ def _sign_one(vault: Vault, tenant_id: str, unit: Unit) -> Signed:
 def _is_published(vault: Vault, tenant_id: str, checkpoint: Checkpoint) -> bool:
     published = vault.store.published(tenant_id)
     return published is not None and published.checkpoint.checkpoint_id >= checkpoint.checkpoint_id
-
-
-def cell_of(checkpoint: Checkpoint) -> Cell:
-    """The high-water cell that this checkpoint becomes."""
-    return Cell(
-        key_id=checkpoint.signer_key_id,
-        checkpoint_id=checkpoint.checkpoint_id,
-        tree_size=checkpoint.tree_size,
-        root_hash=checkpoint.root_hash,
-        checkpoint_hash=checkpoint.checkpoint_hash,
-    )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ledgix.formats.json import JsonObject
-from ledgix_vault.operations.read_ledger import require_ledger
 from ledgix_vault.store.audit import audit_log
 from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
 async def verify_ledger(vault: Vault, caller: ApiKey) -> JsonObject:
     """What `GET /ledger/verify` answers: `intact`, how much was verified, and the first flaw if there is one."""
-    require_ledger(caller)
+    caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     published = vault.store.published(caller.tenant_id)
     up_to = published.checkpoint.checkpoint_id if published else 0
     found = await vault.store.read(lambda connection: audit_log(connection, caller.tenant_id, up_to=up_to))

@@ -12,6 +12,7 @@ from ledgix.errors import LedgixError
 from ledgix.formats import checkpoints, receipts, tree
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.events import seal
+from ledgix.formats.intents import check_intent
 from ledgix.formats.keys import PublicKey
 from ledgix_vault.store import schema
 from ledgix_vault.store.logs import event_of_row, iterate_events, load_checkpoints
@@ -19,6 +20,8 @@ from ledgix_vault.store.signing_keys import load_ledger_keys
 
 Progress = Callable[[int], None]
 PROGRESS_EVERY = 1000
+UNREADABLE = (LedgixError, KeyError, ValueError, TypeError, AttributeError, OverflowError)
+"""What reading a row raises that somebody wrote who is not this program."""
 
 
 @dataclass(slots=True)
@@ -46,8 +49,8 @@ def audit_log(
         _audit(connection, tenant_id, up_to, progress, audit)
     except _Flaw as flaw:
         audit.flaw = str(flaw)
-    except (LedgixError, KeyError, ValueError) as error:
-        audit.flaw = f"entry {audit.entries + 1} can't be read: {error}"
+    except UNREADABLE as error:
+        audit.flaw = f"entry {audit.entries + 1} can't be read: {type(error).__name__}: {error}"
     return audit
 
 
@@ -78,7 +81,13 @@ def _check_event(row: Any, position: int, audit: Audit) -> None:
     place = f"entry {position + 1}"
     if row.leaf_index != position:
         raise _Flaw(f"{place} is missing")
-    sealed = seal(event_of_row(row))
+    event = event_of_row(row)
+    check_intent(event.intent)
+    sealed = seal(event)
+    if sealed.intent_json != row.intent.encode():  # proofs are made of the stored bytes
+        raise _Flaw(f"{place}: its intent is not stored in canonical form")
+    if event.intent["tenant"] != row.tenant_id:
+        raise _Flaw(f"{place} is another tenant's event")
     if sealed.event_hash != bytes(row.event_hash):
         raise _Flaw(f"{place} was changed: its content does not have the hash that it was recorded with")
     if sealed.derived.request_id != row.request_id or sealed.derived.kind != row.kind:

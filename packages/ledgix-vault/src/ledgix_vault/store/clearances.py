@@ -76,7 +76,11 @@ def find_clearance_by_jti(connection: Connection, tenant_id: str, jti: str) -> C
 def find_review(connection: Connection, tenant_id: str, request_id: str) -> Review | None:
     """The tenant's review of this request with its votes, or None."""
     row = connection.execute(select(_R).where(_R.c.tenant_id == tenant_id, _R.c.request_id == request_id)).one_or_none()
-    return None if row is None else review_of_row(row, load_voters(connection, tenant_id, [request_id]).get(request_id, ()))
+    return (
+        None
+        if row is None
+        else review_of_row(row, load_voters(connection, tenant_id, [request_id]).get(request_id, ()))
+    )
 
 
 def vote_row(review: Review, voter: str, reason: str, now: int) -> Row:

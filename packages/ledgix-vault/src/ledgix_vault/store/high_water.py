@@ -16,7 +16,9 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
+from ledgix.formats.checkpoints import Checkpoint
 from ledgix_vault.errors import HighWaterConflict, StartRefused, Unavailable
 from ledgix_vault.files import create_private_file
 from ledgix_vault.store.dbapi import sqlite
@@ -61,6 +63,17 @@ class Cell:
     root_hash: str
     checkpoint_hash: str
 
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Cell:
+        """The cell that this checkpoint becomes."""
+        return cls(
+            key_id=checkpoint.signer_key_id,
+            checkpoint_id=checkpoint.checkpoint_id,
+            tree_size=checkpoint.tree_size,
+            root_hash=checkpoint.root_hash,
+            checkpoint_hash=checkpoint.checkpoint_hash,
+        )
+
     def may_follow(self, old: Cell | None) -> bool:
         """Whether the cell may move from `old` to this."""
         if old is None:
@@ -101,12 +114,7 @@ class HighWater:
     def open(cls, path: Path) -> HighWater:
         """The file that `create` made. A missing one is refused: without it a restored backup could sign a second
         history."""
-        if not path.is_file():
-            raise StartRefused(
-                f"The high-water file {path} is missing.",
-                "It holds the last signed checkpoint of each log and isn't part of backups. Set VAULT_HIGH_WATER to "
-                "its place, or put it back.",
-            )
+        _must_exist(path)
         with _refusing(path):
             connection = _connect(path)
         try:
@@ -172,6 +180,24 @@ class HighWater:
         )
 
 
+def read_cells(path: Path) -> list[Cell]:
+    """Every cell, by key_id, for somebody who only looks; raises `StartRefused` when the file can't be read."""
+    _must_exist(path)
+    # mode=rw and only reading: after a crash SQLite puts the last whole state back before it answers.
+    with _refusing(path), contextlib.closing(sqlite.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as file:
+        _check_kind(file, path)
+        return [Cell(*row) for row in file.execute(_READ_ALL)]
+
+
+def _must_exist(path: Path) -> None:
+    if not path.is_file():
+        raise StartRefused(
+            f"The high-water file {path} is missing.",
+            "It holds the last signed checkpoint of each log and isn't part of backups. Set VAULT_HIGH_WATER to "
+            "its place, or put it back.",
+        )
+
+
 def _empty_database() -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "empty.db")
@@ -184,7 +210,7 @@ def _connect(path: Path) -> sqlite.Connection:
     return sqlite.connect(path, timeout=WAIT_FOR_OTHERS, isolation_level=None, check_same_thread=False)
 
 
-def _check(connection: sqlite.Connection, path: Path) -> None:
+def _check_kind(connection: sqlite.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
@@ -196,6 +222,10 @@ def _check(connection: sqlite.Connection, path: Path) -> None:
             f"The high-water file {path} has format {version}; this Vault knows {FORMAT}.",
             "Run the version of the Vault that wrote it, or a later one.",
         )
+
+
+def _check(connection: sqlite.Connection, path: Path) -> None:
+    _check_kind(connection, path)
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise _damaged(path)

@@ -46,6 +46,11 @@ class ApiKey:
         if scope not in self.scopes:
             raise MissingScope(scope)
 
+    def require_any(self, scope: Scope, *others: Scope) -> None:
+        """MissingScope, naming the first, unless the key carries one of these."""
+        if not any(each in self.scopes for each in (scope, *others)):
+            raise MissingScope(scope)
+
     def may_act_as(self, agent_id: str) -> bool:
         """Whether the key may speak for this agent."""
         return not self.agent_ids or any(fnmatchcase(agent_id, glob) for glob in self.agent_ids)

@@ -45,6 +45,7 @@ STATUS: Final[Mapping[type[errors.VaultError], HTTPStatus]] = {
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.HighWaterConflict: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.StartRefused: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.InUse: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.SettingsInvalid: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 

@@ -1,0 +1,213 @@
+"""What a tenant is and has, against the ledger: name, settings, API keys, policies, tool schemas, ledger keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from ledgix.formats import jcs
+from ledgix.formats.events import EventKind
+from ledgix.formats.json import parse
+from ledgix.formats.keys import PublicKey
+from ledgix_vault.store import schema
+from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, entries_of_kinds, readable
+from ledgix_vault.store.crosscheck.settings import SettingsHistory
+from ledgix_vault.store.signing_keys import Purpose
+from ledgix_vault.store.tenants import stored_object
+from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.times import rfc3339
+
+_E = schema.event
+
+
+def tenant_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
+    """Every flaw of the tenant's own rows."""
+    founding = next(entries(connection, tenant_id, _E.c.leaf_index == 0), None)
+    if founding is None or founding.kind != EventKind.TENANT_CREATED:
+        yield "its ledger doesn't begin with the tenant's creation"
+        return
+    sections: dict[str, Callable[[], Iterator[str]]] = {
+        "the tenant's row": partial(_founding_flaws, connection, tenant_id, founding),
+        "the tenant's settings": partial(_settings_flaws, connection, tenant_id),
+        "the tenant's ledger keys": partial(_ledger_key_flaws, connection, tenant_id, founding),
+        "the log's head": partial(_head_flaws, connection, tenant_id),
+        "the API keys": partial(_api_key_flaws, connection, tenant_id),
+        "the policies": partial(_policy_flaws, connection, tenant_id),
+        "the tool schemas": partial(_tool_schema_flaws, connection, tenant_id),
+    }
+    for what, look in sections.items():
+        yield from readable(what, look)
+
+
+def key_lineages(connection: Connection, tenant_id: str) -> dict[str, str]:
+    """The first key of the rotation chain, by key id, as the ledger has it."""
+    made = entries_of_kinds(connection, tenant_id, (EventKind.KEY_CREATED, EventKind.KEY_ROTATED))
+    return {str(entry.metadata["key_id"]): str(entry.metadata["lineage"]) for entry in made}
+
+
+def _founding_flaws(connection: Connection, tenant_id: str, founding: Entry) -> Iterator[str]:
+    row = connection.execute(select(schema.tenant).where(schema.tenant.c.tenant_id == tenant_id)).one()
+    if row.name != founding.metadata["name"]:
+        yield f"the tenant's name is {row.name!r}; entry 1 says {founding.metadata['name']!r}"
+    if rfc3339(row.created_at) != founding.accepted_at:
+        yield "the tenant's row says another time of creation than entry 1"
+
+
+def _settings_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
+    history = SettingsHistory.load(connection, tenant_id)
+    text = connection.execute(
+        select(schema.tenant.c.settings).where(schema.tenant.c.tenant_id == tenant_id)
+    ).scalar_one()
+    recorded = history.settings[-1] if history.settings else ReviewSettings()
+    if different := differing(stored_object(text), recorded.to_json()):
+        place = f"entry {history.positions[-1]}" if history.positions else "the ledger (no entry changed them)"
+        yield f"the settings {', '.join(different)} are not those of {place}"
+
+
+def _ledger_key_flaws(connection: Connection, tenant_id: str, founding: Entry) -> Iterator[str]:
+    table = schema.signing_key
+    first = founding.metadata["ledger_key_id"]
+    rows = connection.execute(select(table).where(table.c.tenant_id == tenant_id)).all()
+    for row in rows:
+        yield from signing_key_flaws(row)
+        if row.purpose != Purpose.LEDGER:
+            yield f"the key {row.key_id} is not there for the ledger"
+        if row.key_id != first and not row.attestation_key_id:
+            yield f"nobody attested the ledger key {row.key_id}"
+        if row.key_id == first and rfc3339(row.active_from) != founding.accepted_at:
+            yield f"the ledger key {row.key_id} is active from another moment than entry 1 says"
+    if first not in {row.key_id for row in rows}:
+        yield f"the ledger key {first}, which entry 1 names, is missing"
+
+
+def signing_key_flaws(row: Any) -> Iterator[str]:
+    """What is wrong with the row of a public key by itself."""
+    if PublicKey(bytes(row.public_key)).kid != row.key_id:
+        yield f"the signing key {row.key_id} is not the key that its id stands for (RFC 7638)"
+
+
+def _head_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
+    head = connection.execute(select(schema.log).where(schema.log.c.tenant_id == tenant_id)).one()
+    newest = next(entries(connection, tenant_id, _E.c.leaf_index == head.size - 1), None)
+    if newest is not None and rfc3339(head.last_accepted_at) != newest.accepted_at:
+        yield f"the log's head says another time of the newest entry than entry {newest.position}"
+    key = connection.execute(
+        select(schema.signing_key.c.key_id).where(
+            schema.signing_key.c.tenant_id == tenant_id, schema.signing_key.c.key_id == head.key_id
+        )
+    ).scalar_one_or_none()
+    if key is None:
+        yield f"the log's head names the signing key {head.key_id}, which isn't this tenant's"
+
+
+def _api_key_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
+    made: dict[str, Entry] = {}
+    revoked: dict[str, Entry] = {}
+    kinds = (EventKind.KEY_CREATED, EventKind.KEY_ROTATED, EventKind.KEY_REVOKED)
+    for entry in entries_of_kinds(connection, tenant_id, kinds):
+        (revoked if entry.kind == EventKind.KEY_REVOKED else made)[str(entry.metadata["key_id"])] = entry
+    rows = _rows(connection, schema.api_key, tenant_id, "key_id")
+    yield from _unpaired("API key", rows, made)
+    for key_id in rows.keys() & made.keys():
+        yield from readable(
+            f"the API key {key_id}", partial(_one_api_key_flaws, rows[key_id], made[key_id], revoked.get(key_id))
+        )
+
+
+def _one_api_key_flaws(row: Any, made: Entry, revoked: Entry | None) -> Iterator[str]:
+    said = {
+        "key_id": row.key_id,
+        "name": row.name,
+        "scopes": sorted(Scope(name) for name in row.scopes.split()),
+        "agent_ids": parse(row.agent_ids.encode()),
+        "lineage": row.lineage,
+        "secret_sha256": bytes(row.secret_hash).hex(),
+    }
+    place = f"the API key {row.key_id}"
+    if different := differing(said, made.metadata):
+        yield f"{place}: its row says otherwise than entry {made.position} about {', '.join(different)}"
+    if rfc3339(row.created_at) != made.accepted_at:
+        yield f"{place}: its row says another time of creation than entry {made.position}"
+    if revoked is None:
+        if row.revoked_at is not None:
+            yield f"{place}: its row says that it is revoked; the ledger doesn't"
+    elif row.revoked_at is None:
+        yield f"{place}: entry {revoked.position} revoked it; its row doesn't say so"
+    elif rfc3339(row.revoked_at) != revoked.accepted_at:
+        yield f"{place}: its row says another time of revocation than entry {revoked.position}"
+
+
+def _policy_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
+    activated = {
+        str(entry.metadata["policy_version_id"]): entry
+        for entry in entries_of_kinds(connection, tenant_id, [EventKind.POLICY_ACTIVATED])
+    }
+    newest = {entry.metadata["policy_id"]: version_id for version_id, entry in activated.items()}
+    rows = _rows(connection, schema.policy_version, tenant_id, "policy_version_id")
+    yield from _unpaired("policy version", rows, activated)
+    for version_id in rows.keys() & activated.keys():
+        is_newest = version_id in newest.values()
+        yield from readable(
+            f"the policy version {version_id}",
+            partial(_one_policy_flaws, rows[version_id], activated[version_id], is_newest),
+        )
+
+
+def _one_policy_flaws(row: Any, activated: Entry, is_newest: bool) -> Iterator[str]:
+    document = stored_object(row.document)
+    said = {
+        "policy_id": row.policy_id,
+        "policy_version_id": row.policy_version_id,
+        "policy_content_hash": jcs.sha256_hex(document),
+        "version": row.version,
+    }
+    place = f"the policy {row.policy_id}, version {row.version}"
+    recorded = {name: activated.metadata[name] for name in said}
+    different = differing(said, recorded)
+    if row.content_hash != recorded["policy_content_hash"]:
+        different.append("content_hash")
+    if document["policy_id"] != recorded["policy_id"]:
+        different.append("document.policy_id")
+    if rfc3339(row.registered_at) != activated.accepted_at:
+        different.append("registered_at")
+    if row.registered_by != activated.decider_id:
+        different.append("registered_by")
+    if different:
+        yield f"{place}: its row says otherwise than entry {activated.position} about {', '.join(different)}"
+    if row.active != is_newest:
+        yield f"{place} is {'' if row.active else 'not '}active; by the ledger it {'is' if is_newest else 'is not'}"
+
+
+def _tool_schema_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
+    registered = {
+        str(entry.metadata["tool_name"]): entry
+        for entry in entries_of_kinds(connection, tenant_id, [EventKind.SCHEMA_REGISTERED])
+    }
+    rows = _rows(connection, schema.tool_schema, tenant_id, "tool_name")
+    yield from _unpaired("tool schema", rows, registered)
+    for name in rows.keys() & registered.keys():
+        yield from readable(f"the tool schema {name!r}", partial(_one_schema_flaws, rows[name], registered[name]))
+
+
+def _one_schema_flaws(row: Any, registered: Entry) -> Iterator[str]:
+    place = f"the tool schema {row.tool_name!r}"
+    if jcs.sha256_hex(stored_object(row.json_schema)) != registered.metadata["schema_hash"]:
+        yield f"{place} is not the one that entry {registered.position} registered"
+    if rfc3339(row.registered_at) != registered.accepted_at:
+        yield f"{place}: its row says another time than entry {registered.position}"
+
+
+def _rows(connection: Connection, table: Table, tenant_id: str, by: str) -> dict[str, Any]:
+    found = connection.execute(select(table).where(table.c.tenant_id == tenant_id).order_by(table.c[by]))
+    return {str(getattr(row, by)): row for row in found}
+
+
+def _unpaired(what: str, rows: Mapping[str, Any], recorded: Mapping[str, Entry]) -> Iterator[str]:
+    for name in sorted(rows.keys() - recorded.keys()):
+        yield f"the {what} {name!r} is in the database, but no entry of the ledger made it"
+    for name in sorted(recorded.keys() - rows.keys()):
+        yield f"the {what} {name!r}, made by entry {recorded[name].position}, is missing"
