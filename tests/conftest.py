@@ -14,25 +14,34 @@ sys.path.insert(0, str(Path(__file__).parent))  # the modules that several test 
 
 from running_vault import RunningVault, Tenant, running_vault
 
-TENANTS = 200
+TENANTS = 100
 
 
 @pytest.fixture(scope="session")
-def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningVault, list[Tenant]]]:
-    with running_vault(tmp_path_factory.mktemp("shared"), TENANTS, checkpoint_interval=0.2) as shared:
-        yield shared
+def new_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Tenant]]:
+    """Each call gives a tenant that nobody else has, without policies. They share one Vault as long as it has some."""
+    unused: list[Tenant] = []
+    with ExitStack() as stack:
+
+        def take() -> Tenant:
+            if not unused:
+                opened = running_vault(tmp_path_factory.mktemp("shared"), TENANTS, checkpoint_interval=0.2)
+                unused.extend(stack.enter_context(opened)[1])
+            return unused.pop()
+
+        yield take
 
 
-@pytest.fixture(scope="session")
-def vault(_shared: tuple[RunningVault, list[Tenant]]) -> RunningVault:
-    """The running Vault; what a test does to it, all tests see."""
-    return _shared[0]
+@pytest.fixture(scope="module")
+def module_tenant(new_tenant: Callable[[], Tenant]) -> Tenant:
+    """A tenant of this file's own, for tests that leave nothing behind that others mind."""
+    return new_tenant()
 
 
-@pytest.fixture(scope="session")
-def new_tenant(_shared: tuple[RunningVault, list[Tenant]]) -> Callable[[], Tenant]:
-    """Each call gives a tenant that nobody else has, without policies."""
-    return _shared[1].pop
+@pytest.fixture
+def vault(tenant: Tenant) -> RunningVault:
+    """The running Vault of `tenant`; what a test does to it, all tests see."""
+    return tenant.vault
 
 
 @pytest.fixture
@@ -52,6 +61,15 @@ def refunds(tenant: Tenant) -> Tenant:
     """The test's tenant, where a refund of 45 is approved, of 450 reviewed and of 4500 denied."""
     tenant.register_refunds()
     return tenant
+
+
+@pytest.fixture(scope="session")
+def new_short_lived_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Tenant]]:
+    """Tenants of a Vault with unusual settings. For tests of the xdist group `short-lived`, which share it."""
+    settings: dict[str, Any] = {"jwt_ttl": 1, "mint_window": 1, "delegation_window": 1, "checkpoint_interval": 20}
+    names = {"jwt_issuer": "me", "jwt_audience": "you"}
+    with running_vault(tmp_path_factory.mktemp("short-lived"), 20, **settings, **names) as (_, tenants):
+        yield tenants.pop
 
 
 @pytest.fixture

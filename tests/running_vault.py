@@ -111,8 +111,12 @@ class Tenant:
     """A tenant of a running Vault, with a key for every purpose."""
 
     tenant_id: str
-    url: str
-    keys: Mapping[str, Key]
+    vault: RunningVault = field(repr=False)
+    keys: Mapping[str, Key] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        return self.vault.url
 
     def __getattr__(self, name: str) -> Key:
         if name in (keys := self.__dict__["keys"]):
@@ -274,4 +278,4 @@ async def _keys_of(vault: Vault, tenant_id: str) -> dict[str, tuple[str, str]]:
 
 
 def _tenant(vault: RunningVault, tenant_id: str, keys: Mapping[str, tuple[str, str]]) -> Tenant:
-    return Tenant(tenant_id, vault.url, {name: vault.key(*secret_and_id) for name, secret_and_id in keys.items()})
+    return Tenant(tenant_id, vault, {name: vault.key(*secret_and_id) for name, secret_and_id in keys.items()})

@@ -74,16 +74,16 @@ def raw(vault: RunningVault, request: bytes, *, hang_up: bool = False) -> bytes:
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_bodies(tenant: Tenant, path: str) -> None:
+def test_bodies(module_tenant: Tenant, path: str) -> None:
     for body in BODIES:
-        orderly(tenant.full.post(path, body))
-        orderly(tenant.full.send("PUT", "/review-settings", content=body))
-        orderly(tenant.full.send("PUT", "/tool-schemas/x", content=body))
-    assert succeeded(tenant.full.get("/ready"))
+        orderly(module_tenant.full.post(path, body))
+        orderly(module_tenant.full.send("PUT", "/review-settings", content=body))
+        orderly(module_tenant.full.send("PUT", "/tool-schemas/x", content=body))
+    assert succeeded(module_tenant.full.get("/ready"))
 
 
 @pytest.mark.parametrize("identifier", NASTY_IDS)
-def test_ids_in_paths_and_queries(tenant: Tenant, identifier: str) -> None:
+def test_ids_in_paths_and_queries(module_tenant: Tenant, identifier: str) -> None:
     for path in (
         f"/clearance-status/{identifier}",
         f"/tool-schemas/{identifier}",
@@ -95,11 +95,11 @@ def test_ids_in_paths_and_queries(tenant: Tenant, identifier: str) -> None:
         f"/ledger?limit={identifier}",
         f"/{identifier}",
     ):
-        response = tenant.full.get(path)
+        response = module_tenant.full.get(path)
         orderly(response)
         assert "x-injected" not in response.headers
-    orderly(tenant.full.post(f"/reviews/{identifier}/decision", {"approved": True}))
-    orderly(tenant.full.send("PUT", f"/tool-schemas/{identifier}", json={"type": "object"}))
+    orderly(module_tenant.full.post(f"/reviews/{identifier}/decision", {"approved": True}))
+    orderly(module_tenant.full.send("PUT", f"/tool-schemas/{identifier}", json={"type": "object"}))
 
 
 def test_an_id_with_something_after_it_is_another_id(tenant: Tenant) -> None:
@@ -136,17 +136,19 @@ def test_strings_with_nul_and_everything_else_are_kept(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize("name", ["Idempotency-Key", "X-Vault-API-Key", "Content-Type", "Host"])
 @pytest.mark.parametrize("value", [b"[", b"\xff\xfe", b"a" * 300, b"a" * 20_000, b"//", b"\x7f", b"x\ty", b"a:b@[::1"])
-def test_headers(vault: RunningVault, tenant: Tenant, name: str, value: bytes) -> None:
+def test_headers(module_tenant: Tenant, name: str, value: bytes) -> None:
     headers = {
         b"Host": b"x",
-        b"X-Vault-API-Key": tenant.full.secret.encode(),
+        b"X-Vault-API-Key": module_tenant.full.secret.encode(),
         b"Content-Length": b"17",
         b"Connection": b"close",
         name.encode(): value,
     }
     lines = b"\r\n".join(name + b": " + value for name, value in headers.items())
     for path in (b"/request-clearance", b"/register-policy"):
-        answer = raw(vault, b"POST " + path + b" HTTP/1.1\r\n" + lines + b"\r\n\r\n" + b'{"tool_name":"x"}')
+        answer = raw(
+            module_tenant.vault, b"POST " + path + b" HTTP/1.1\r\n" + lines + b"\r\n\r\n" + b'{"tool_name":"x"}'
+        )
         assert answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 4")), answer[:300]
         assert b"Traceback" not in answer
 
@@ -167,11 +169,11 @@ def test_headers(vault: RunningVault, tenant: Tenant, name: str, value: bytes) -
         b"HEAD /ledger HTTP/1.1",
     ],
 )
-def test_request_lines(vault: RunningVault, request_line: bytes) -> None:
-    answer = raw(vault, request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+def test_request_lines(module_tenant: Tenant, request_line: bytes) -> None:
+    answer = raw(module_tenant.vault, request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer[:300]
     assert b"Traceback" not in answer
-    assert vault.http.get("/ready").status_code == 200
+    assert module_tenant.vault.http.get("/ready").status_code == 200
 
 
 def test_bodies_that_end_early_or_lie_about_their_length(vault: RunningVault, tenant: Tenant) -> None:

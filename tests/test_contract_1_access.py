@@ -51,33 +51,31 @@ def send(key: Key, method: str, path: str, body: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", OPEN)
-def test_open_without_a_key(vault: RunningVault, path: str) -> None:
-    response = vault.http.get(path)
+def test_open_without_a_key(module_tenant: Tenant, path: str) -> None:
+    response = module_tenant.vault.http.get(path)
     assert response.status_code == 200
     assert response.content
 
 
 @guarded
-def test_without_a_good_key_401(
-    vault: RunningVault, tenant: Tenant, method: str, path: str, body: Any, scopes: set[str]
-) -> None:
-    problem(vault.http.request(method, path, json=body), 401, "unauthenticated")
-    for secret in ("", "lgx_" + "x" * 43, tenant.full.secret[:-1], "Bearer " + tenant.full.secret):
-        problem(send(vault.key(secret), method, path, body), 401, "unauthenticated")
-    problem(send(tenant.keys[REVOKED], method, path, body), 401, "unauthenticated")
+def test_without_a_good_key_401(module_tenant: Tenant, method: str, path: str, body: Any, scopes: set[str]) -> None:
+    problem(module_tenant.vault.http.request(method, path, json=body), 401, "unauthenticated")
+    for secret in ("", "lgx_" + "x" * 43, module_tenant.full.secret[:-1], "Bearer " + module_tenant.full.secret):
+        problem(send(module_tenant.vault.key(secret), method, path, body), 401, "unauthenticated")
+    problem(send(module_tenant.keys[REVOKED], method, path, body), 401, "unauthenticated")
 
 
 @guarded
-def test_a_wrong_scope_is_named(tenant: Tenant, method: str, path: str, body: Any, scopes: set[str]) -> None:
+def test_a_wrong_scope_is_named(module_tenant: Tenant, method: str, path: str, body: Any, scopes: set[str]) -> None:
     for preset, granted in SCOPES.items():
-        response = send(tenant.keys[preset], method, path, body)
+        response = send(module_tenant.keys[preset], method, path, body)
         if granted & scopes:
             assert response.status_code != 403
         else:
             refused = problem(response, 403, "missing_scope")
             assert refused["scope"] in scopes
             assert refused["scope"] in refused["detail"]
-    assert send(tenant.full, method, path, body).json().get("code") not in ("unauthenticated", "missing_scope")
+    assert send(module_tenant.full, method, path, body).json().get("code") not in ("unauthenticated", "missing_scope")
 
 
 def test_a_key_bound_to_agents_asks_for_no_other(refunds: Tenant) -> None:

@@ -2,66 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from running_vault import Tenant, eventually, succeeded
-from wire import LARGE, MEDIUM, SMALL, TOOL, problem
-
-BUCKETS = {"extra_high", "high", "medium", "low", "none"}
-MEMBERS = {
-    "status",
-    "decision_status",
-    "requires_manual_review",
-    "token",
-    "reason",
-    "reason_code",
-    "request_id",
-    "confidence_bucket",
-    "minimum_confidence_bucket",
-    "policy_version_id",
-    "policy_content_hash",
-    "outcome",
-    "decided_policy_version_id",
-    "effective_args",
-    "citations",
-    "expires_at",
-}
-
-
-def moment(text: str) -> datetime:
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", text)
-    return datetime.fromisoformat(text)
-
-
-def well_formed(answer: dict[str, Any]) -> dict[str, Any]:
-    """The table of section 2, line by line."""
-    assert answer.keys() == MEMBERS
-    assert answer["status"] in {"processing", "approved", "denied", "pending_review"}
-    is_open = answer["status"] in {"processing", "pending_review"}
-    assert answer["decision_status"] == ("approved_pending_review" if is_open else answer["status"])
-    assert answer["requires_manual_review"] is (answer["outcome"] == "pending")
-    assert isinstance(answer["token"], str) is (answer["status"] == "approved")
-    assert answer["token"] is None or answer["token"].count(".") == 2
-    assert isinstance(answer["reason"], str)
-    assert answer["reason"]
-    assert answer["reason_code"] is None or re.fullmatch("[a-z_]+", answer["reason_code"])
-    assert str(UUID(answer["request_id"])) == answer["request_id"]
-    assert answer["confidence_bucket"] in BUCKETS
-    assert answer["minimum_confidence_bucket"] in BUCKETS
-    for name in ("policy_version_id", "decided_policy_version_id"):
-        assert answer[name] is None or str(UUID(answer[name])) == answer[name]
-    assert answer["policy_content_hash"] is None or re.fullmatch("[0-9a-f]{64}", answer["policy_content_hash"])
-    assert answer["outcome"] in {"approved", "denied", "expired", "cancelled", "pending"}
-    assert answer["effective_args"] is None or isinstance(answer["effective_args"], dict)
-    assert all(isinstance(citation["quote"], str) for citation in answer["citations"])
-    assert answer["expires_at"] is None or moment(answer["expires_at"])
-    return answer
-
+from running_vault import Tenant, succeeded
+from wire import LARGE, MEDIUM, SMALL, TOOL, moment, problem, well_formed
 
 # The answer
 
@@ -201,17 +148,17 @@ def test_null_is_absent_where_the_contract_says_so(tenant: Tenant) -> None:
     assert all(recorded(tenant)[name] is None for name in NULLABLE)
 
 
-@pytest.mark.parametrize("name", ["tool_name", "tool_args", "agent_id", "session_id", "context", "accepts"])
-def test_null_is_refused_elsewhere(tenant: Tenant, name: str) -> None:
-    refused = tenant.agent.post("/request-clearance", {"tool_name": "x", name: None})
-    assert problem(refused, 422, "invalid")["path"] == f"$.{name}"
+def test_null_is_refused_elsewhere(tenant: Tenant) -> None:
+    for name in ("tool_name", "tool_args", "agent_id", "session_id", "context", "accepts"):
+        refused = tenant.agent.post("/request-clearance", {"tool_name": "x", name: None})
+        assert problem(refused, 422, "invalid")["path"] == f"$.{name}"
 
 
-@pytest.mark.parametrize("wrong", [1, True, [], {}], ids=str)
-@pytest.mark.parametrize("name", ["tool_name", "agent_id", "session_id", *(set(NULLABLE) - {"data_categories"})])
-def test_texts_are_texts(tenant: Tenant, name: str, wrong: Any) -> None:
-    refused = tenant.agent.post("/request-clearance", {"tool_name": "x", name: wrong})
-    assert problem(refused, 422, "invalid")["path"] == f"$.{name}"
+def test_texts_are_texts(tenant: Tenant) -> None:
+    for name in ("tool_name", "agent_id", "session_id", *NULLABLE):
+        for wrong in (1, True, {}, *([] if name == "data_categories" else [[]])):
+            refused = tenant.agent.post("/request-clearance", {"tool_name": "x", name: wrong})
+            assert problem(refused, 422, "invalid")["path"] == f"$.{name}"
 
 
 def test_the_destination_is_inferred_when_absent(tenant: Tenant) -> None:
@@ -361,39 +308,6 @@ def test_changed_to_no_arguments_at_all(refunds: Tenant) -> None:
     problem(refunds.gateway.consume(token, tool_args={"host": "a"}), 403, "token_args_mismatch")
     succeeded(refunds.gateway.consume(token, tool_args={}))
     assert refunds.events("review.decided")[0]["tool_args"] == {}
-
-
-def test_an_expired_review(refunds: Tenant) -> None:
-    """Read as a denial, told apart by `outcome`; written once, whoever notices first."""
-    refunds.set_reviews(review_expiry_seconds=1)
-    looked_at, decided, left_alone = (refunds.agent.ask(TOOL, MEDIUM)["request_id"] for _ in range(3))
-    answer = eventually(lambda: found if (found := refunds.agent.status(looked_at))["outcome"] == "expired" else None)
-    well_formed(answer)
-    assert (answer["status"], answer["reason_code"]) == ("denied", "review_expired")
-    late = refunds.reviewer.decide(decided, approved=True)
-    assert late.status_code == 409
-    assert late.json()["code"] in {"review_expired", "review_already_decided"}  # the worker may have been quicker
-    assert refunds.agent.status(decided)["outcome"] == "expired"
-    eventually(lambda: len(refunds.events("review.expired")) == 3)
-    assert refunds.agent.status(left_alone)["outcome"] == "expired"
-    assert {entry["request_id"] for entry in refunds.events("review.expired")} == {looked_at, decided, left_alone}
-
-
-def test_a_token_that_lapsed(fresh_vault: Any) -> None:
-    _, (tenant,) = fresh_vault(jwt_ttl=1)
-    tenant.register_refunds()
-    asked = tenant.agent.ask(TOOL, SMALL)
-    answer = eventually(
-        lambda: found if (found := tenant.agent.status(asked["request_id"]))["status"] == "denied" else None
-    )
-    well_formed(answer)
-    assert (answer["reason_code"], answer["outcome"]) == ("approval_lapsed", "approved")
-    problem(tenant.gateway.consume(asked["token"]), 401, "token_expired")
-    assert tenant.events("token.consumed") == []
-    asked = tenant.agent.ask(TOOL, MEDIUM)["request_id"]
-    succeeded(tenant.reviewer.decide(asked, approved=True))
-    issued = moment(tenant.agent.status(asked)["expires_at"])  # the life of the token begins when it is handed out
-    assert (issued - datetime.now(UTC)).total_seconds() > 0
 
 
 # The list of reviews
