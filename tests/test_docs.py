@@ -83,6 +83,21 @@ def test_links_lead_somewhere(document: str) -> None:
     assert not dead
 
 
+def test_the_architecture_names_every_room() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    for package in ("ledgix/src/ledgix", "ledgix-vault/src/ledgix_vault"):
+        rooms = [path for path in (ROOT / "packages" / package).iterdir() if (path / "__init__.py").exists()]
+        modules = [path for path in (ROOT / "packages" / package).glob("*.py") if path.stem != "__init__"]
+        named = [f"`{room.name}/`" for room in rooms] + [f"`{module.name}`" for module in modules]
+        assert not [name for name in named if name not in page]
+
+
+def test_every_decision_is_listed() -> None:
+    decisions = ROOT / "docs" / "decisions"
+    listed = (decisions / "README.md").read_text("utf-8")
+    assert not [path.name for path in decisions.glob("0*.md") if path.name not in listed]
+
+
 def _pattern(shown: str) -> str:
     return re.escape(shown.strip()).replace("…", ".*")
 
