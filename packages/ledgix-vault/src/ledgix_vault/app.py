@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from ledgix.formats.keys import PublicKey
-from ledgix_vault.errors import StartRefused
+from ledgix_vault.errors import StartRefused, Unavailable, VaultError
 from ledgix_vault.files import make_private_directory
 from ledgix_vault.keys.ring import KeyRing
 from ledgix_vault.keys.unlock import Unlock
 from ledgix_vault.operations.create_tenant import CreatedTenant, Owner, create_tenant
 from ledgix_vault.operations.resume_logs import resume_logs
+from ledgix_vault.policy.errors import PolicyError
 from ledgix_vault.settings import Settings
 from ledgix_vault.store import schema
+from ledgix_vault.store.audit import UNREADABLE
 from ledgix_vault.store.engine import Database, open_postgresql, open_sqlite
 from ledgix_vault.store.high_water import HighWater
 from ledgix_vault.store.lock import DirectoryLock
@@ -50,33 +53,63 @@ def open_vault(
 
     On leaving, every accepted unit of work has been answered and everything is closed.
     """
+    check_directory(settings)
     with contextlib.ExitStack() as stack:
-        _check_directory(settings)
         stack.enter_context(DirectoryLock.acquire(settings.data_dir))
-        database = open_database(settings)
-        stack.callback(database.close)
-        check_schema(database, settings)
-        with database.reader.connect() as connection:
-            signing_keys = load_signing_keys(connection)
-        ring = KeyRing.open(
-            settings.key_directory, _unlock(settings), [key.public.kid for key in _active(signing_keys)]
-        )
-        store = Store(
-            database,
-            clock=clock,
-            ledger_key=ring.private,
-            capacity=settings.queue_capacity,
-            group_limit=settings.group_limit,
-            commit=commit,
-        )
-        store.start()
-        stack.callback(store.close)
-        high_water = HighWater.open(settings.high_water)
-        stack.callback(high_water.close)
-        opened = OpenVault(Vault(settings, store, ring, _token_key(signing_keys), clock=clock), high_water)
-        recovery(opened)
-        resume_logs(store, high_water)
+        with _refusing_damage(settings):
+            opened = _open(stack, settings, clock, commit, recovery)
         yield opened
+
+
+def _open(
+    stack: contextlib.ExitStack,
+    settings: Settings,
+    clock: Callable[[], int],
+    commit: Callable[[Connection], None],
+    recovery: Callable[[OpenVault], None],
+) -> OpenVault:
+    database = open_database(settings)
+    stack.callback(database.close)
+    check_schema(database, settings)
+    with database.reader.connect() as connection:
+        signing_keys = load_signing_keys(connection)
+    ring = open_keys(settings, [key.public.kid for key in _active(signing_keys)])
+    store = Store(
+        database,
+        clock=clock,
+        ledger_key=ring.private,
+        capacity=settings.queue_capacity,
+        group_limit=settings.group_limit,
+        commit=commit,
+    )
+    store.start()
+    stack.callback(store.close)
+    high_water = HighWater.open(settings.high_water)
+    stack.callback(high_water.close)
+    opened = OpenVault(Vault(settings, store, ring, _token_key(signing_keys), clock=clock), high_water)
+    recovery(opened)
+    resume_logs(store, high_water)
+    return opened
+
+
+@contextlib.contextmanager
+def _refusing_damage(settings: Settings) -> Iterator[None]:
+    """What opening trips over, in words: rows that this program didn't write look like anything."""
+    try:
+        yield
+    except (StartRefused, Unavailable):
+        raise
+    except (SQLAlchemyError, VaultError, PolicyError, *UNREADABLE) as error:
+        place = "The database" if settings.database_url is not None else f"The file {settings.database_file}"
+        raise StartRefused(
+            f"{place} is damaged or was edited: {getattr(error, 'orig', None) or error!r}.",
+            "Run `ledgix-vault check` for the place, then put the database back from a backup.",
+        ) from error
+
+
+def open_keys(settings: Settings, kids: Sequence[str]) -> KeyRing:
+    """The private keys with these ids; raises `StartRefused` naming the file or the secret that stands in the way."""
+    return KeyRing.open(settings.key_directory, _unlock(settings), kids)
 
 
 def initialise(
@@ -127,7 +160,8 @@ def open_database(settings: Settings) -> Database:
     return open_sqlite(settings.database_file)
 
 
-def _check_directory(settings: Settings) -> None:
+def check_directory(settings: Settings) -> None:
+    """Raises `StartRefused` unless the data directory is one that `initialise` made."""
     directory = settings.data_dir
     if not directory.is_dir():
         raise StartRefused(f"There is no directory {directory}.", f"Run: ledgix-vault init --data {directory}")

@@ -39,6 +39,7 @@ SAMPLES: dict[type[errors.VaultError], tuple[errors.VaultError, int, str]] = {
         (errors.Unavailable(), 503, "unavailable"),
         (errors.HighWaterConflict("moved"), 503, "high_water_conflict"),
         (errors.StartRefused("/var/lib/vault is gone", "make it"), 500, "start_refused"),
+        (errors.InUse("pid 7 has it", "stop it"), 500, "in_use"),
         (errors.SettingsInvalid("VAULT_PORT: no", "mend it"), 500, "settings_invalid"),
     ]
 }

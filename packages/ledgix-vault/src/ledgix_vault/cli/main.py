@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import ledgix_vault
-from ledgix_vault.cli import keys, tenants, vault
+from ledgix_vault.cli import keys, tenants, upkeep, vault
 from ledgix_vault.cli.output import remark
 from ledgix_vault.errors import StartRefused, VaultError
 
@@ -18,6 +18,10 @@ INTERRUPTED = 130  # as shells report SIGINT
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("init")(vault.init)
 app.command("serve")(vault.serve)
+app.command("backup")(upkeep.backup)
+app.command("restore")(upkeep.restore)
+app.command("check")(upkeep.check)
+app.command("recover")(upkeep.recover)
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 

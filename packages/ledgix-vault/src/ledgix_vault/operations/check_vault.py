@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.store import schema
 from ledgix_vault.store.audit import audit_log
-from ledgix_vault.store.crosscheck.cells import cell_flaws, whole_flaws
 from ledgix_vault.store.crosscheck.clearances import clearance_flaws
+from ledgix_vault.store.crosscheck.logs import log_flaws, whole_flaws
 from ledgix_vault.store.crosscheck.reading import readable
 from ledgix_vault.store.crosscheck.tenants import key_lineages, tenant_flaws
 from ledgix_vault.store.high_water import Cell
@@ -86,7 +86,7 @@ def _check_tenant(
 
     flaws = [
         *_found(ledger_flaws),
-        *_found(partial(cell_flaws, connection, tenant_id, cells)),
+        *_found(partial(log_flaws, connection, tenant_id, cells)),
         *_found(partial(tenant_flaws, connection, tenant_id)),
         *_found(row_flaws),
     ]

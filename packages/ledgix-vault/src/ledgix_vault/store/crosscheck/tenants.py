@@ -1,4 +1,4 @@
-"""What a tenant is and has, against the ledger: name, settings, API keys, policies, tool schemas, ledger keys."""
+"""What a tenant is and has, against the ledger: name, settings, API keys, policies, tool schemas."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from sqlalchemy import Connection, Table, select
 from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import parse
-from ledgix.formats.keys import PublicKey
 from ledgix_vault.store import schema
 from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, entries_of_kinds, readable
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
-from ledgix_vault.store.signing_keys import Purpose
 from ledgix_vault.store.tenants import stored_object
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.tenancy.settings import ReviewSettings
@@ -33,8 +31,6 @@ def tenant_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     sections: dict[str, Callable[[], Iterator[str]]] = {
         "the tenant's row": partial(_founding_flaws, connection, tenant_id, founding),
         "the tenant's settings": partial(_settings_flaws, connection, tenant_id),
-        "the tenant's ledger keys": partial(_ledger_key_flaws, connection, tenant_id, founding),
-        "the log's head": partial(_head_flaws, connection, tenant_id),
         "the API keys": partial(_api_key_flaws, connection, tenant_id),
         "the policies": partial(_policy_flaws, connection, tenant_id),
         "the tool schemas": partial(_tool_schema_flaws, connection, tenant_id),
@@ -66,42 +62,6 @@ def _settings_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     if different := differing(stored_object(text), recorded.to_json()):
         place = f"entry {history.positions[-1]}" if history.positions else "the ledger (no entry changed them)"
         yield f"the settings {', '.join(different)} are not those of {place}"
-
-
-def _ledger_key_flaws(connection: Connection, tenant_id: str, founding: Entry) -> Iterator[str]:
-    table = schema.signing_key
-    first = founding.metadata["ledger_key_id"]
-    rows = connection.execute(select(table).where(table.c.tenant_id == tenant_id)).all()
-    for row in rows:
-        yield from signing_key_flaws(row)
-        if row.purpose != Purpose.LEDGER:
-            yield f"the key {row.key_id} is not there for the ledger"
-        if row.key_id != first and not row.attestation_key_id:
-            yield f"nobody attested the ledger key {row.key_id}"
-        if row.key_id == first and rfc3339(row.active_from) != founding.accepted_at:
-            yield f"the ledger key {row.key_id} is active from another moment than entry 1 says"
-    if first not in {row.key_id for row in rows}:
-        yield f"the ledger key {first}, which entry 1 names, is missing"
-
-
-def signing_key_flaws(row: Any) -> Iterator[str]:
-    """What is wrong with the row of a public key by itself."""
-    if PublicKey(bytes(row.public_key)).kid != row.key_id:
-        yield f"the signing key {row.key_id} is not the key that its id stands for (RFC 7638)"
-
-
-def _head_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
-    head = connection.execute(select(schema.log).where(schema.log.c.tenant_id == tenant_id)).one()
-    newest = next(entries(connection, tenant_id, _E.c.leaf_index == head.size - 1), None)
-    if newest is not None and rfc3339(head.last_accepted_at) != newest.accepted_at:
-        yield f"the log's head says another time of the newest entry than entry {newest.position}"
-    key = connection.execute(
-        select(schema.signing_key.c.key_id).where(
-            schema.signing_key.c.tenant_id == tenant_id, schema.signing_key.c.key_id == head.key_id
-        )
-    ).scalar_one_or_none()
-    if key is None:
-        yield f"the log's head names the signing key {head.key_id}, which isn't this tenant's"
 
 
 def _api_key_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
