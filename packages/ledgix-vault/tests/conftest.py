@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +23,6 @@ settings.register_profile("ledgix", deadline=None)
 settings.load_profile("ledgix")
 
 NO_POSTGRES = "PostgreSQL can't be run here, so half of the store's tests are missing"
-_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -62,12 +60,11 @@ def template(request: pytest.FixtureRequest) -> Template:
 
 @pytest.fixture
 def new_vault(template: Template, tmp_path: Path) -> Iterator[Callable[..., House]]:
-    """`new_vault(group_limit=8)`: a fresh Vault with settings by name."""
+    """`new_vault(group_limit=8)`: a fresh Vault with settings by name, once in a test."""
     with ExitStack() as stack:
 
         def make(**knobs: Any) -> House:
-            number = next(_numbers)
-            return stack.enter_context(template.copy(tmp_path / f"vault{number}", f"vault{number}", **knobs))
+            return stack.enter_context(template.copy(tmp_path / "vault", **knobs))
 
         yield make
 

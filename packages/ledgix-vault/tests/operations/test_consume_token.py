@@ -113,7 +113,7 @@ async def test_a_forged_token_is_refused(vault: House) -> None:
     claims = tokens.verify(asked["token"], vault.core.token_keys(), issuer="alcv-vault", audience="ledgix-sdk", now=0)
     header, payload, signature = asked["token"].split(".")
     unknown = tokens.issue(tokens.TokenClaims(**{**_members(claims), "jti": claims.request_id}), key)
-    for forged in (f"{header}.{payload}.{signature[:-2]}AA", f"{header}.{payload}.", "x", unknown):
+    for forged in (f"{header}.{payload}.{signature[::-1]}", f"{header}.{payload}.", "x", unknown):
         with pytest.raises(TokenRefused) as refused:
             await vault.consume({"token": forged})
         assert refused.value.code == "token_invalid"

@@ -32,6 +32,7 @@ from ledgix_vault.policy.snapshot import ActivePolicy
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.logs import events_of_request
+from ledgix_vault.store.schema import metadata
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
@@ -48,6 +49,7 @@ APPROVED, REVIEWED, DENIED = 45, 450, 4500
 MADE_AT = 1_780_000_000_000_000
 OPENED_AT = MADE_AT + 3_600_000_000
 TENANTS = ("acme", "other")
+DATABASE = "vault"
 
 
 class Clock:
@@ -80,15 +82,16 @@ class Acknowledged:
 
 @dataclass(frozen=True)
 class Template:
-    """An initialised data directory with two tenants that have the policy `refunds`, to be copied for each test."""
+    """An initialised Vault with two tenants that have the policy `refunds`, from which each test starts."""
 
     directory: Path
     secrets: tuple[str, ...]
     server: PostgresServer | None = None
+    database_url: str | None = None
 
     @classmethod
     def make(cls, directory: Path, server: PostgresServer | None) -> Template:
-        url = server.create("template_vault") if server else None
+        url = server.create(DATABASE) if server else None
         settings = Settings.load(data_dir=directory, database_url=url)
         clock = Clock(MADE_AT)
         first = initialise(settings, TENANTS[0], Owner("owner@example.com", "no hash"), clock=clock)
@@ -96,22 +99,23 @@ class Template:
             secrets = (first.api_key, *(create_tenant(opened.vault, name).api_key for name in TENANTS[1:]))
             for secret in secrets:
                 asyncio.run(_register_refunds(opened.vault, secret))
-        return cls(directory, secrets, server)
+        if server:
+            server.keep(DATABASE, metadata.tables)
+        return cls(directory, secrets, server, url)
 
     @contextlib.contextmanager
-    def copy(self, directory: Path, name: str, **knobs: Any) -> Iterator[House]:
-        """A fresh Vault like the template, open."""
+    def copy(self, directory: Path, **knobs: Any) -> Iterator[House]:
+        """A fresh Vault like the template, open; on PostgreSQL one at a time."""
         shutil.copytree(self.directory, directory)
-        url = self.server.create(name, template="template_vault") if self.server else None
-        settings = Settings.load(data_dir=directory, database_url=url, **knobs)
-        house = House(settings, self.secrets, self.server, name)
+        if self.server:
+            self.server.restore(DATABASE, metadata.tables)
+        settings = Settings.load(data_dir=directory, database_url=self.database_url, **knobs)
+        house = House(settings, self.secrets, self.server)
         try:
             house.open()
             yield house
         finally:
             house.close()
-            if self.server:
-                self.server.drop(name)
 
 
 async def _register_refunds(vault: Vault, secret: str) -> None:
@@ -127,7 +131,6 @@ class House:
     settings: Settings
     secrets: tuple[str, ...]
     server: PostgresServer | None
-    database: str
     clock: Clock = field(default_factory=lambda: Clock(OPENED_AT))
     commit: Commit = field(default_factory=Commit)
     acknowledged: list[Acknowledged] = field(default_factory=list)
