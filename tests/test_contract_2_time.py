@@ -11,8 +11,6 @@ import pytest
 from running_vault import Tenant, eventually, succeeded
 from wire import MEDIUM, SMALL, TOOL, decoded, delegated, jti_of, mint, moment, problem, well_formed
 
-pytestmark = pytest.mark.xdist_group("short-lived")
-
 
 @pytest.fixture
 def tenant(new_short_lived_tenant: Callable[[], Tenant]) -> Tenant:
