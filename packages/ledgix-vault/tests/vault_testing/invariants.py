@@ -5,6 +5,7 @@
 (c) every log is intact, every row that says what happened agrees with the events that say it
 (d) no two checkpoints of a log have the same size, and each signs the root that the entries give
 (f) nothing is published above the high-water cell
+(g) `ledgix-vault check` finds nothing wrong
 (What needs a second request, (e) "a retry gets the same outcome", the tests do themselves.)
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
@@ -19,6 +21,8 @@ from sqlalchemy import Connection, Table, select
 from ledgix.formats import tokens
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import parse_object
+from ledgix_vault.app import open_keys
+from ledgix_vault.operations.check_vault import check_vault
 from ledgix_vault.store import schema
 from ledgix_vault.store.audit import audit_log
 from ledgix_vault.store.clearances import find_clearance
@@ -56,6 +60,8 @@ def _check(connection: Connection, house: House) -> None:
         _check_checkpoints(connection, house, tenant_id)
         _check_requests(connection, tenant_id, events)
     _check_acknowledged(connection, house)
+    report = check_vault(connection, house.cells.real.all(), partial(open_keys, house.settings))
+    assert report.intact, report
 
 
 def _check_checkpoints(connection: Connection, house: House, tenant_id: str) -> None:
