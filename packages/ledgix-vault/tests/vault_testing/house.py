@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from sqlalchemy import Connection, text
+
 from ledgix.formats import json
+from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
-from ledgix_vault.app import OpenVault, initialise, open_vault
+from ledgix_vault.app import OpenVault, initialise, open_database, open_vault
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.clearance.request import ClearanceRequest
@@ -28,11 +31,13 @@ from ledgix_vault.operations.register_policy import Registration, register_polic
 from ledgix_vault.operations.request_clearance import request_clearance
 from ledgix_vault.operations.run_due_jobs import run_due_jobs
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
+from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.policy.snapshot import ActivePolicy
 from ledgix_vault.settings import Settings
+from ledgix_vault.store.engine import Database
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.logs import events_of_request
-from ledgix_vault.store.schema import metadata
+from ledgix_vault.store.schema import APPEND_ONLY, metadata
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
@@ -165,6 +170,52 @@ class House:
         """What a new process would find."""
         self.close()
         self.open()
+
+    def database(self) -> Database:
+        """The database by itself, for whoever comes in by the back door."""
+        return open_database(self.settings)
+
+    @contextlib.contextmanager
+    def edited(self) -> Iterator[Connection]:
+        """A transaction past the triggers that guard what is append-only; the Vault must be closed."""
+        with contextlib.closing(self.database()) as database, database.writer.begin() as connection:
+            ignore_triggers(connection)
+            yield connection
+
+    def keep_database(self) -> None:
+        """A backup of the database alone, as somebody might restore it."""
+        self.close()
+        if self.server:
+            self.server.keep(DATABASE, metadata.tables, under="backup")
+        else:
+            shutil.copy(self.settings.database_file, self.settings.data_dir / "backup")
+        self.open()
+
+    def restore_database(self) -> None:
+        """Puts the backup back; the Vault is closed afterwards."""
+        self.close()
+        if self.server:
+            self.server.restore(DATABASE, metadata.tables, under="backup")
+        else:
+            shutil.copy(self.settings.data_dir / "backup", self.settings.database_file)
+
+    def grow(self, events: int, *, tenant: int = 0) -> None:
+        """Appends administrative events, all in one transaction."""
+        tenant_id = self.owner_of(tenant).tenant_id
+
+        def append(unit: Unit) -> Outcome[None]:
+            for number in range(events):
+                record_administration(
+                    unit,
+                    tenant_id,
+                    EventKind.AGENT_RELEASED,  # has no rows of its own that would have to agree
+                    reason="",
+                    decider=SYSTEM,
+                    metadata={"number": number},
+                )
+            return Outcome(None)
+
+        self.core.store.run_and_wait(append)
 
     def owner_of(self, tenant: int) -> ApiKey:
         found = self.core.store.key_by_hash(hash_secret(self.secrets[tenant]))
@@ -331,6 +382,16 @@ def told(house: House, asked: JsonObject, tenant: int = 0) -> list[str]:
     tenant_id, request_id = house.owner_of(tenant).tenant_id, str(asked["request_id"])
     about = house.core.store.read_and_wait(lambda connection: events_of_request(connection, tenant_id, request_id))
     return [kind for _, kind, _ in about]
+
+
+def ignore_triggers(connection: Connection) -> None:
+    """For the rest of the transaction, or of the file."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        return
+    for table in APPEND_ONLY:
+        for action in ("update", "delete"):
+            connection.execute(text(f"DROP TRIGGER IF EXISTS {table.name}_no_{action}"))
 
 
 async def _until_nothing_moves() -> None:

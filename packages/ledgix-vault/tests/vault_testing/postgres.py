@@ -90,13 +90,14 @@ class PostgresServer:
         self._admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return f"postgresql://ledgix@/{name}?host={quote(str(self._directory), safe='/')}"
 
-    def keep(self, name: str, tables: Iterable[str]) -> None:
+    def keep(self, name: str, tables: Iterable[str], *, under: str = "kept") -> None:
         """Remembers the rows of a database for `restore`."""
-        self._run(name, "CREATE SCHEMA kept", *(f"CREATE TABLE kept.{table} AS TABLE {table}" for table in tables))
+        copies = [f"CREATE TABLE {under}.{table} AS TABLE {table}" for table in tables]
+        self._run(name, f"DROP SCHEMA IF EXISTS {under} CASCADE; CREATE SCHEMA {under}", *copies)
 
-    def restore(self, name: str, tables: Iterable[str]) -> None:
+    def restore(self, name: str, tables: Iterable[str], *, under: str = "kept") -> None:
         """Puts back the rows that `keep` saw, past the triggers that guard them."""
-        statements = [f"DELETE FROM {table}; INSERT INTO {table} TABLE kept.{table}" for table in tables]
+        statements = [f"DELETE FROM {table}; INSERT INTO {table} TABLE {under}.{table}" for table in tables]
         self._run(name, "SET session_replication_role = replica", *statements)
 
     def _run(self, name: str, *statements: str) -> None:

@@ -146,7 +146,9 @@ def _check_checkpoint(signed: list[Checkpoint], at: int, grown: tree.Integrator,
 
 def _check_head(connection: Connection, tenant_id: str, grown: tree.Integrator) -> None:
     table = schema.log
-    head = connection.execute(select(table).where(table.c.tenant_id == tenant_id)).one()
+    head = connection.execute(select(table).where(table.c.tenant_id == tenant_id)).one_or_none()
+    if head is None:
+        raise _Flaw("the log's head is missing")
     if head.size != grown.size:
         raise _Flaw(f"the log's head counts {head.size} entries; there are {grown.size}")
     if bytes(head.root) != grown.root() or bytes(head.frontier) != grown.frontier:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any, cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from ledgix.errors import FormatError
 from ledgix.formats import events, receipts, tree
@@ -29,7 +29,12 @@ def load_integrator(connection: Connection, tenant_id: str) -> tuple[str, tree.I
 
     Raises `StartRefused` when head, tiles and events don't belong together: the store was damaged or edited.
     """
-    head = connection.execute(select(_L).where(_L.c.tenant_id == tenant_id)).one()
+    head = connection.execute(select(_L).where(_L.c.tenant_id == tenant_id)).one_or_none()
+    if head is None:
+        raise _damaged(tenant_id, "its head is missing")
+    newest = connection.execute(select(func.max(_E.c.leaf_index)).where(_E.c.tenant_id == tenant_id)).scalar()
+    if newest is not None and newest >= head.size:
+        raise _damaged(tenant_id, f"it has an event at position {newest}, but its head counts {head.size}")
     try:
         edges = edges_at(connection, tenant_id, head.size)
         integrator = tree.Integrator.load(head.size, bytes(head.frontier), edges)
