@@ -12,6 +12,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.decision import Decider, DeciderType
 from ledgix_vault.errors import Invalid, PolicyInvalid
 from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.policy.draft import schema_problems
 from ledgix_vault.policy.errors import PolicyError
 from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.schemas import ToolSchema
@@ -46,7 +47,7 @@ async def register_tool_schema(vault: Vault, caller: ApiKey, tool_name: str, jso
 def _register(caller: ApiKey, parsed: ToolSchema, unit: Unit) -> Stored[None]:
     table, tenant_id = schema.tool_schema, caller.tenant_id
     snapshot = unit.tenant(tenant_id).snapshot
-    _check_policies({**snapshot.schemas, parsed.tool_name: parsed}, [active.document for active in snapshot.policies])
+    _check_policies(parsed, [active.document for active in snapshot.policies])
     json_schema = parsed.to_json()
     unit.write(delete(table).where(table.c.tenant_id == tenant_id, table.c.tool_name == parsed.tool_name))
     unit.insert(table, (tenant_id, parsed.tool_name, jcs.canonicalize(json_schema).decode(), unit.now))
@@ -62,12 +63,11 @@ def _register(caller: ApiKey, parsed: ToolSchema, unit: Unit) -> Stored[None]:
     return Stored(None)
 
 
-def _check_policies(schemas: dict[str, ToolSchema], documents: list[PolicyDocument]) -> None:
+def _check_policies(fresh: ToolSchema, documents: list[PolicyDocument]) -> None:
     for document in documents:
-        try:
-            PolicyDocument.from_json(document.to_json(), schemas)
-        except PolicyError as error:
+        if problems := schema_problems(document, {fresh.tool_name: fresh}):
             raise PolicyInvalid(
-                f"The active policy {document.policy_id} does not fit this schema; change the policy first. {error}",
-                problems=[problem.to_json() for problem in error.problems],
-            ) from error
+                f"The active policy {document.policy_id} does not fit this schema; change the policy first."
+                f" {problems[0].message}",
+                problems=[problem.to_json() for problem in problems],
+            )
