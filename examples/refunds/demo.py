@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 import sys
 import tempfile
 import time
@@ -53,10 +54,27 @@ def _play(screen: Screen, temporary: Path) -> None:
         people_decide(desk, calls)
         tokens_are_for_one_call(desk, calls)
         prove(desk, calls, temporary)
+    _check(screen, directory)
+
+
+def _check(screen: Screen, directory: Path) -> None:
     screen.scene("The Vault has stopped", "`ledgix-vault check` derives the whole ledger anew from what is stored")
     checked = local_vault.run("ledgix-vault", "check", "--data", directory)
-    screen.expect(checked.returncode == 0, f"check ended with {checked.returncode}: {checked.stderr}")
     screen.command("ledgix-vault check --data …", checked.stdout)
+    screen.expect(checked.returncode == 0, f"check ended with {checked.returncode}: {checked.stderr}")
+    _edit_the_past(directory)
+    checked = local_vault.run("ledgix-vault", "check", "--data", directory)
+    screen.command("ledgix-vault check --data …   # somebody edited a row: 2500 became 250", checked.stdout)
+    screen.expect(checked.returncode == 1, f"check of an edited database ended with {checked.returncode}")
+
+
+def _edit_the_past(directory: Path) -> None:
+    """What somebody with full rights on the database could do: the table is append-only until they say otherwise."""
+    with contextlib.closing(sqlite3.connect(directory / "vault.db")) as database, database:
+        guards = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'event'")
+        for (name,) in guards.fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute("""UPDATE event SET intent = replace(intent, '"amount":2500', '"amount":250')""")
 
 
 @contextlib.contextmanager
