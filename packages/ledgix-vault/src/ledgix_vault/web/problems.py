@@ -158,7 +158,8 @@ HANDLERS: Final[dict[int | type[Exception], Callable[[Request, Any], Coroutine[A
 
 
 def _path(location: tuple[int | str, ...]) -> str:
-    """`$.items[2].amount` for a place in the body, `query.limit` for one elsewhere."""
+    """`$.items[2].amount` for a place in the body, `limit` for a parameter."""
     where, *steps = location
-    text = "$" if where == "body" else str(where)
-    return text + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    text = "$" if where == "body" else ""
+    text += "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return text.removeprefix(".") or str(where)
