@@ -65,7 +65,7 @@ class Key:
         return self.http.request(method, path, headers=headers, **more)
 
     def get(self, path: str, **query: Any) -> httpx2.Response:
-        return self.send("GET", path, params=query)
+        return self.send("GET", path, params=query or None)
 
     def post(self, path: str, body: Any = None, *, once: str | None = None) -> httpx2.Response:
         """`body` is JSON, or bytes as they are; `once` is the Idempotency-Key."""

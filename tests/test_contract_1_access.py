@@ -40,7 +40,8 @@ SCOPES = {
     "auditor": {"ledger", "ledger.full", "report"},
 }
 OPEN = ["/health", "/ready", "/.well-known/jwks.json", "/docs", "/openapi.json"]
-guarded = pytest.mark.parametrize(("method", "path", "body", "scopes"), GUARDED, ids=lambda value: str(value)[:32])
+NAMES = [f"{method} {path}" for method, path, _, _ in GUARDED]
+guarded = pytest.mark.parametrize(("method", "path", "body", "scopes"), GUARDED, ids=NAMES)
 
 
 def send(key: Key, method: str, path: str, body: Any) -> Any:
