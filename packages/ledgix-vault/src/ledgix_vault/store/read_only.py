@@ -72,8 +72,11 @@ def _connect(settings: Settings) -> Iterator[Connection]:
     else:
         engine, options = _sqlite_engine(settings.database_file), {}
     try:
-        with engine.connect().execution_options(**options) as connection, connection.begin():
+        with engine.connect().execution_options(**options) as connection:
+            connection.begin()
             yield connection
+            with contextlib.suppress(SQLAlchemyError):  # the end of a look at a damaged file can fail, and is no news
+                connection.rollback()
     finally:
         engine.dispose()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -19,7 +20,7 @@ from ledgix_vault.store.tenants import stored_object
 _E = schema.event
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """A ledger entry as stored; `position` counts from 1, as flaws name it."""
 
@@ -31,16 +32,16 @@ class Entry:
     intent_text: str
     grounds_text: str
 
-    @property
+    @cached_property
     def intent(self) -> JsonObject:
         return stored_object(self.intent_text)
 
-    @property
+    @cached_property
     def metadata(self) -> Mapping[str, Any]:
         found: Any = self.intent["action_metadata"]
         return dict(found)
 
-    @property
+    @cached_property
     def grounds(self) -> JsonObject:
         return stored_object(self.grounds_text)
 
@@ -80,6 +81,8 @@ def readable(what: str, look: Callable[[], Iterable[str]]) -> Iterator[str]:
 
 def differing(said: Mapping[str, Any], recorded: Mapping[str, Any], prefix: str = "") -> list[str]:
     """The members in which two JSON objects differ, by name: `1`, `1.0` and `true` are not the same here."""
+    if jcs.canonicalize(dict(said)) == jcs.canonicalize(dict(recorded)):
+        return []
     found = []
     for name in sorted({*said, *recorded}):
         ours, theirs = said.get(name), recorded.get(name)
