@@ -10,7 +10,7 @@ from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.current import bring_up_to_date
-from ledgix_vault.operations.steps.evaluate import Early, decide, evaluate_early
+from ledgix_vault.operations.steps.evaluate import Early, decide, decide_early
 from ledgix_vault.operations.steps.record import record_new
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
@@ -32,7 +32,7 @@ async def request_clearance(
     """
     caller.require(Scope.CLEARANCE)
     caller.require_agent(request.agent_id)
-    early = evaluate_early(vault.store.tenant(caller.tenant_id).snapshot, request)
+    early = decide_early(vault.store.tenant(caller.tenant_id), request)
     stored = await vault.store.run(partial(_decide_and_record, vault, caller, request, early), key)
     if not isinstance(stored, Replayed):
         return stored, False

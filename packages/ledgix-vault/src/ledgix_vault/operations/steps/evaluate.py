@@ -12,9 +12,9 @@ from ledgix_vault.clearance.decision import Decision, Outcome, conclude, refused
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.errors import Conflict
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
-from ledgix_vault.policy.snapshot import Snapshot
 from ledgix_vault.store.clearances import find_clearance_by_jti
 from ledgix_vault.store.unit import Unit
+from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.times import MICROSECONDS
 
 DEEPEST_DELEGATION = 5
@@ -23,15 +23,15 @@ PARENT_CANCELLED = "The parent approval was cancelled, so nothing can be delegat
 
 @dataclass(frozen=True, slots=True)
 class Early:
-    """An evaluation made before the transaction: it counts only if the snapshot is still the same there."""
+    """A decision made before the transaction: it counts only if the tenant is still the same there."""
 
-    snapshot: Snapshot
-    evaluation: Evaluation
+    state: TenantState
+    decision: Decision
 
 
-def evaluate_early(snapshot: Snapshot, request: ClearanceRequest) -> Early | None:
-    """Evaluates outside the writer; a delegated call needs its parent and waits for the transaction."""
-    return None if request.parent_jti else Early(snapshot, evaluate(snapshot, call_of(request)))
+def decide_early(state: TenantState, request: ClearanceRequest) -> Early | None:
+    """Decides outside the writer; a delegated call needs its parent and waits for the transaction."""
+    return None if request.parent_jti else Early(state, _decide(state, call_of(request)))
 
 
 def decide(
@@ -39,18 +39,22 @@ def decide(
 ) -> tuple[Decision, int]:
     """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation")."""
     state = unit.tenant(tenant_id)
+    if early is not None and early.state is state:
+        return early.decision, 0
     if not request.parent_jti:
-        if early is None or early.snapshot is not state.snapshot:
-            early = Early(state.snapshot, evaluate(state.snapshot, call_of(request)))
-        return conclude(early.evaluation, state.settings, state.snapshot.hash), 0
+        return _decide(state, call_of(request)), 0
     parent = find_clearance_by_jti(unit.connection, tenant_id, request.parent_jti)
     flaw = _delegation_flaw(parent, unit.now, window)
     call = call_of(request, extra_policy_ids=_deciding_policies(parent))
-    decision = conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash)
+    decision = _decide(state, call)
     if flaw is not None:
         return refused(decision, "delegation_invalid", flaw), 0
     assert parent is not None
     return decision, parent.depth + 1
+
+
+def _decide(state: TenantState, call: Call) -> Decision:
+    return conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash)
 
 
 def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> Evaluation:
