@@ -6,7 +6,6 @@ The bytes below are sent as they are. What isn't approved is refused as malforme
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -164,10 +163,8 @@ def test_a_currency_that_does_not_agree(tenants: dict[str, Tenant]) -> None:
 
 
 def test_what_is_recorded_is_what_was_sent(tenants: dict[str, Tenant]) -> None:
-    """By value, in the shortest form."""
+    """By value: the hash in the token means the same to every reader."""
     tenant = tenants["definition"]
-    found: dict[str, Any] = {}
-    for text, value in (("-0.0", b'"tool_args":{"amount":0}'), ("1e-7", b'"tool_args":{"amount":1e-7}')):
+    for text in ("-0.0", "1e-7", "45.50", "1e2"):
         assert approves(tenant, f'{{"amount":{text}}}')
-        found[text] = value in tenant.full.get("/ledger", limit=1).content
-    assert all(found.values()), found
+        assert tenant.entries()[0]["tool_args"]["amount"] == float(text)
