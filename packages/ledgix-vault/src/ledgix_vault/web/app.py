@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 import ledgix_vault
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api import ledger, open, policies, reviews
-from ledgix_vault.web.docs_page import render_docs
+from ledgix_vault.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from ledgix_vault.web.hot import App, HotPath
 from ledgix_vault.web.openapi import describe
 from ledgix_vault.web.problems import HANDLERS
@@ -48,4 +48,4 @@ def _describe_itself(api: FastAPI) -> None:
 
     @api.get("/docs", include_in_schema=False)
     async def get_docs() -> HTMLResponse:
-        return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+        return HTMLResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
