@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -27,6 +28,8 @@ from ledgix_vault.tenancy.state import TenantState
 
 T = TypeVar("T")
 PATIENCE = 10.0
+LOCK_PATIENCE = 1000
+"""Milliseconds: a connection that we dropped ourselves holds the lock until the server has noticed."""
 logger = structlog.get_logger(__name__)
 
 
@@ -140,15 +143,7 @@ class Store:
     def _connect_writer(self) -> Connection:
         connection = self.database.writer.connect()
         if not self.database.is_sqlite:
-            # Session-level: it lives and dies with this connection, so whoever writes holds it.
-            taken = connection.execute(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK}).scalar_one()
-            connection.commit()
-            if not taken:
-                connection.close()
-                raise InUse(
-                    "Another Vault is using this database.",
-                    "Stop it first; on PostgreSQL this version runs one Vault for each database.",
-                )
+            _hold_lock(connection)
         return connection
 
     def _checkpoint_wal(self, connection: Connection) -> None:
@@ -158,6 +153,22 @@ class Store:
         driver.execute(
             "PRAGMA wal_checkpoint(PASSIVE)"
         ).fetchall()  # outside any transaction: SQLAlchemy would begin one
+
+
+def _hold_lock(connection: Connection) -> None:
+    """A lock of the session: it lives and dies with this connection, so whoever writes holds it."""
+    try:
+        connection.execute(text(f"SET LOCAL lock_timeout = {LOCK_PATIENCE}"))
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": ADVISORY_LOCK})
+        connection.commit()
+    except SQLAlchemyError as error:
+        connection.close()
+        if not isinstance(getattr(error, "orig", None), LockNotAvailable):
+            raise
+        raise InUse(
+            "Another Vault is using this database.",
+            "Stop it first; on PostgreSQL this version runs one Vault for each database.",
+        ) from error
 
 
 def load_memory(connection: Connection) -> Memory:
