@@ -17,6 +17,7 @@ from ledgix_vault.files import make_private_directory
 from ledgix_vault.keys.ring import KeyRing
 from ledgix_vault.keys.unlock import Unlock
 from ledgix_vault.operations.create_tenant import CreatedTenant, Owner, create_tenant
+from ledgix_vault.operations.recover_logs import RecoveredLog, recover_logs
 from ledgix_vault.operations.resume_logs import resume_logs
 from ledgix_vault.policy.errors import PolicyError
 from ledgix_vault.settings import Settings
@@ -151,6 +152,27 @@ def _initialise(settings: Settings, tenant_name: str, owner: Owner, clock: Calla
 def _store_token_key(database: Database, key: PublicKey, now: int) -> None:
     with database.writer.begin() as connection:
         database.insert(connection, schema.signing_key, [signing_key_row(key, tenant_id=None, active_from=now)])
+
+
+def recover_vault(settings: Settings, reason: str, *, cells_lost: bool) -> list[RecoveredLog]:
+    """Goes on with an older database, for good; the ledgers that got a new key. With `cells_lost` it makes a new
+    high-water file, and refuses when there is one."""
+    recovered: list[RecoveredLog] = []
+    check_directory(settings)
+    if cells_lost:
+        HighWater.create(settings.high_water).close()
+    try:
+        with open_vault(
+            settings,
+            recovery=lambda opened: recovered.extend(
+                recover_logs(opened.vault, opened.high_water, reason, cells_lost=cells_lost)
+            ),
+        ):
+            return recovered
+    except BaseException:
+        if cells_lost:
+            settings.high_water.unlink()  # empty still: it must not pass for one that knows
+        raise
 
 
 def open_database(settings: Settings) -> Database:

@@ -56,11 +56,9 @@ def clearance_event(
 def _beside(clearance: Clearance) -> JsonObject:
     """What stands beside request and decision: whose request it is, and what is fixed of its one token. In the ledger,
     so that a row changed afterwards, to hand the token to another key or to let it live longer, is found."""
-    token = clearance.token
-    return {
-        "asked_by": clearance.key_lineage,
-        "depth": clearance.depth,
-        "token": None
-        if token is None
-        else {"exp": token.expires_at, "iat": token.issued_at, "jti": token.jti, "kid": token.kid},
-    }
+    beside: JsonObject = {"asked_by": clearance.key_lineage, "depth": clearance.depth}
+    if (token := clearance.token) is not None:
+        beside["token"] = {"jti": token.jti, "kid": token.kid}
+        if token.issued_at is not None and token.expires_at is not None:
+            beside["token"] = {"exp": token.expires_at, "iat": token.issued_at, "jti": token.jti, "kid": token.kid}
+    return beside

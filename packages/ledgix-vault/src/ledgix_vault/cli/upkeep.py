@@ -13,7 +13,6 @@ from ledgix_vault.cli.options import AsJson, Config, Data, DatabaseUrl, load_set
 from ledgix_vault.cli.output import remark, say, say_json
 
 if TYPE_CHECKING:
-    from ledgix_vault.app import OpenVault
     from ledgix_vault.operations.check_vault import CheckReport
     from ledgix_vault.operations.recover_logs import RecoveredLog
     from ledgix_vault.settings import Settings
@@ -141,6 +140,10 @@ def recover(
     accept_loss: Annotated[
         bool, typer.Option("--accept-loss", help="Say that the newer database is lost for good.")
     ] = False,
+    high_water_lost: Annotated[
+        bool,
+        typer.Option("--high-water-lost", help="Say that the high-water file is lost, too, and make a new one."),
+    ] = False,
     database_url: DatabaseUrl = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -150,33 +153,28 @@ def recover(
     Every ledger that is behind its high-water file gets a new key, which the old one attests, and an entry that names
     the checkpoint that was lost. Whoever holds evidence from the lost part can show that it is missing.
 
+    If the high-water file is lost as well, nobody knows what was signed last: every ledger gets a new key.
+
     \b
     Example:
       ledgix-vault recover --data ./vault --accept-loss --reason "disk of db-1 died, backup of 2026-01-31"
     """
-    from ledgix_vault.app import open_vault
-    from ledgix_vault.operations.recover_logs import recover_logs
+    from ledgix_vault.app import recover_vault
 
     if not accept_loss:
         raise typer.BadParameter("Entries are lost by this; say --accept-loss.", param_hint="--accept-loss")
     if not reason.strip() or not reason.isprintable():
         raise typer.BadParameter("Say in one line what happened.", param_hint="--reason")
     settings = load_settings(data, database_url=database_url, config=config)
-    recovered: list[RecoveredLog] = []
-
-    def go_on(opened: OpenVault) -> None:
-        recovered.extend(recover_logs(opened.vault, opened.high_water, reason))
-
-    with open_vault(settings, recovery=go_on):
-        pass
+    recovered = recover_vault(settings, reason, cells_lost=high_water_lost)
     if as_json:
         say_json({"recovered": [_recovered_json(log) for log in recovered]})
         return
     for log in recovered:
-        say(
-            f"{log.tenant_name}: goes on after {log.events_left} entries under the key {log.new_key_id};"
-            f" checkpoint {log.lost.checkpoint_id} over {log.lost.tree_size} entries is lost."
-        )
+        loss = "what was signed last is not known"
+        if log.lost is not None:
+            loss = f"checkpoint {log.lost.checkpoint_id} over {log.lost.tree_size} entries is lost"
+        say(f"{log.tenant_name}: goes on after {log.events_left} entries under the key {log.new_key_id}; {loss}.")
     if not recovered:
         say("Nothing to recover: no ledger is behind its high-water file.")
 
@@ -185,8 +183,8 @@ def _recovered_json(log: RecoveredLog) -> dict[str, Any]:
     return {
         "tenant_name": log.tenant_name,
         "events_left": log.events_left,
-        "lost_checkpoint_id": log.lost.checkpoint_id,
-        "lost_tree_size": log.lost.tree_size,
+        "lost_checkpoint_id": log.lost and log.lost.checkpoint_id,
+        "lost_tree_size": log.lost and log.lost.tree_size,
         "new_key_id": log.new_key_id,
     }
 

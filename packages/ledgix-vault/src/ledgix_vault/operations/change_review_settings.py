@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import update
-
-from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.decision import Decider, DeciderType
 from ledgix_vault.operations.steps.record import record_administration
-from ledgix_vault.store import schema
-from ledgix_vault.store.snapshots import bump_snapshot
+from ledgix_vault.store.administration import change_settings
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.api_keys import ApiKey
@@ -37,13 +33,7 @@ def _change(caller: ApiKey, changes: JsonObject, unit: Unit) -> Stored[ReviewSet
     after = before.changed(changes)
     if after == before:
         return Stored(before)
-    table = schema.tenant
-    unit.write(
-        update(table)
-        .where(table.c.tenant_id == caller.tenant_id)
-        .values(settings=jcs.canonicalize(after.to_json()).decode())
-    )
-    bump_snapshot(unit, caller.tenant_id)
+    change_settings(unit, caller.tenant_id, after)
     record_administration(
         unit,
         caller.tenant_id,

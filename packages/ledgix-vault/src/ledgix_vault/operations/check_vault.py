@@ -11,19 +11,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
-from sqlalchemy import Connection, select
-from sqlalchemy.exc import SQLAlchemyError
-
 from ledgix_vault.errors import StartRefused
-from ledgix_vault.store import schema
 from ledgix_vault.store.audit import audit_log
 from ledgix_vault.store.crosscheck.clearances import clearance_flaws
 from ledgix_vault.store.crosscheck.logs import log_flaws, whole_flaws
 from ledgix_vault.store.crosscheck.reading import readable
 from ledgix_vault.store.crosscheck.tenants import key_lineages, tenant_flaws
+from ledgix_vault.store.engine import Connection, DatabaseError
 from ledgix_vault.store.high_water import Cell
 from ledgix_vault.store.read_only import structural_flaws
 from ledgix_vault.store.signing_keys import load_signing_keys
+from ledgix_vault.store.tenants import tenant_names
 
 MOST_FLAWS = 50
 """For each tenant: who knows fifty knows enough."""
@@ -65,8 +63,8 @@ def check_vault(
     report = CheckReport()
     report.flaws += _found(partial(_database_flaws, connection, cells))
     report.flaws += _found(partial(_private_key_flaws, connection, open_keys))
-    for tenant in connection.execute(select(schema.tenant.c.tenant_id, schema.tenant.c.name).order_by("tenant_id")):
-        report.tenants.append(_check_tenant(connection, cells, tenant.tenant_id, tenant.name, progress))
+    for tenant_id, name in tenant_names(connection):
+        report.tenants.append(_check_tenant(connection, cells, tenant_id, name, progress))
     return report
 
 
@@ -97,7 +95,7 @@ def _found(look: Callable[[], Iterable[str]]) -> list[str]:
     """The first flaws, in words; that the database can't answer is one."""
     try:
         found = list(islice(readable("a row", look), MOST_FLAWS + 1))
-    except SQLAlchemyError as error:
+    except DatabaseError as error:
         return [f"the database can't be read here: {getattr(error, 'orig', None) or error}"]
     return [*found[:MOST_FLAWS], "…and more"] if len(found) > MOST_FLAWS else found
 

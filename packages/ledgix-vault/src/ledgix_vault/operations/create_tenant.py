@@ -5,34 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import select
-
-from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.keys import PublicKey
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.errors import Conflict
-from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.keys import add_key, check_name
 from ledgix_vault.operations.steps.record import record_administration
-from ledgix_vault.store import schema
-from ledgix_vault.store.signing_keys import signing_key_row
+from ledgix_vault.store.administration import Owner, add_owner, add_tenant, tenant_exists
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.api_keys import new_secret
 from ledgix_vault.tenancy.scopes import PRESETS, Preset
-from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.vault import Vault
 
+__all__ = ["CreatedTenant", "Owner", "create_tenant"]
 FIRST_KEY_NAME = "first key (full access)"
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The first person of a tenant; the password only as its argon2 hash."""
-
-    email: str
-    password_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +44,11 @@ def create_tenant(vault: Vault, name: str, owner: Owner | None = None) -> Create
 
 
 def _create(name: str, owner: Owner | None, ledger_key: PublicKey, secret: str, unit: Unit) -> Stored[str]:
-    table = schema.tenant
-    if unit.read(select(table.c.tenant_id).where(table.c.name == name)).first() is not None:
+    if tenant_exists(unit, name):
         raise Conflict(f"There is a tenant named {name!r} already.", code="tenant_exists")
-    tenant_id = new_id()
-    settings = jcs.canonicalize(ReviewSettings().to_json()).decode()
-    unit.insert(table, (tenant_id, name, unit.now, settings, 1))
-    unit.insert(schema.signing_key, signing_key_row(ledger_key, tenant_id=tenant_id, active_from=unit.now))
-    unit.open_log(tenant_id, ledger_key.kid)
+    tenant_id = add_tenant(unit, name, ledger_key)
     if owner is not None:
-        person_id = new_id()
-        unit.insert(schema.person, (person_id, owner.email, owner.password_hash, unit.now))
-        unit.insert(schema.membership, (tenant_id, person_id, "owner"))
+        add_owner(unit, tenant_id, owner)
     record_administration(
         unit,
         tenant_id,

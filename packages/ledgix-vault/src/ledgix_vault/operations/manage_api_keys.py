@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import update
-
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.decision import Decider
 from ledgix_vault.errors import Conflict, NotFound
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.keys import add_key, check_name, record_key, store_key
-from ledgix_vault.store import schema
+from ledgix_vault.store.administration import end_api_key
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.api_keys import ApiKey, new_secret
@@ -55,11 +53,7 @@ def _revoke(tenant_id: str, key_id: str, by: Decider, unit: Unit) -> Stored[ApiK
     key = _find(unit, tenant_id, key_id)
     if key.is_revoked:
         return Stored(key)
-    table = schema.api_key
-    unit.write(
-        update(table).where(table.c.tenant_id == tenant_id, table.c.key_id == key_id).values(revoked_at=unit.now)
-    )
-    unit.tenant_changed(tenant_id)
+    end_api_key(unit, key)
     record_key(unit, key, EventKind.KEY_REVOKED, by)
     return Stored(key.revoked(unit.now))
 

@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from ledgix.formats import bundles, events
 from ledgix.formats.bundles import InclusionProof
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import Invalid, NotFound, NotYetCheckpointed
+from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.logs import (
     events_of_request,
     find_entry,

@@ -5,30 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import func, select, update
-
-from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.decision import Decider, DeciderType
 from ledgix_vault.errors import Invalid, PolicyInvalid
-from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.policy.draft import draft_policy
 from ledgix_vault.policy.errors import PolicyError
 from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.snapshot import ActivePolicy
-from ledgix_vault.store import schema
+from ledgix_vault.store.administration import add_policy_version, load_policy_version
 from ledgix_vault.store.idempotency import IdempotencyKey
-from ledgix_vault.store.snapshots import bump_snapshot
-from ledgix_vault.store.tenants import stored_object
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
-
-_P = schema.policy_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +47,15 @@ async def register_policy(
         raise Invalid("must not hold the character U+0000", path="$.policy_id")
     stored = await vault.store.run(partial(_activate, caller, registration), key)
     if isinstance(stored, Replayed):
-        return await vault.store.read(
-            lambda connection: _load(connection, vault, caller.tenant_id, stored.reference)
-        ), True
+        version = partial(load_policy_version, tenant_id=caller.tenant_id, version_id=stored.reference)
+        return await vault.store.read(version), True
     return stored, False
 
 
 def _activate(caller: ApiKey, registration: Registration, unit: Unit) -> Stored[ActivePolicy]:
     document = _compile(caller, registration, unit)
     tenant_id, policy_id = caller.tenant_id, registration.policy_id
-    newest = unit.read(
-        select(func.max(_P.c.version)).where(_P.c.tenant_id == tenant_id, _P.c.policy_id == policy_id)
-    ).scalar_one()
-    active = ActivePolicy(document=document, version_id=new_id(), version=(newest or 0) + 1)
-    unit.write(
-        update(_P).where(_P.c.tenant_id == tenant_id, _P.c.policy_id == policy_id, _P.c.active).values(active=False)
-    )
-    unit.insert(
-        _P,
-        (
-            tenant_id,
-            active.version_id,
-            policy_id,
-            active.version,
-            jcs.canonicalize(document.to_json()).decode(),
-            document.content_hash,
-            unit.now,
-            caller.key_id,
-            True,
-        ),
-    )
-    bump_snapshot(unit, tenant_id)
+    active = add_policy_version(unit, tenant_id, document, caller.key_id)
     record_administration(
         unit,
         tenant_id,
@@ -118,13 +88,3 @@ def _compile(caller: ApiKey, registration: Registration, unit: Unit) -> PolicyDo
             path="$.definition" if registration.definition is not None else "$.rules",
             problems=[problem.to_json() for problem in error.problems],
         ) from error
-
-
-def _load(connection: object, vault: Vault, tenant_id: str, version_id: str) -> ActivePolicy:
-    row = connection.execute(  # type: ignore[attr-defined]
-        select(_P).where(_P.c.tenant_id == tenant_id, _P.c.policy_version_id == version_id)
-    ).one()
-    schemas = vault.store.tenant(tenant_id).snapshot.schemas
-    return ActivePolicy(
-        PolicyDocument.from_json(stored_object(row.document), schemas), row.policy_version_id, row.version
-    )

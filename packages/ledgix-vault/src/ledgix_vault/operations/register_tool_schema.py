@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import delete
-
 from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
@@ -16,8 +14,7 @@ from ledgix_vault.policy.draft import schema_problems
 from ledgix_vault.policy.errors import PolicyError
 from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.schemas import ToolSchema
-from ledgix_vault.store import schema
-from ledgix_vault.store.snapshots import bump_snapshot
+from ledgix_vault.store.administration import put_tool_schema
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.api_keys import ApiKey
@@ -45,20 +42,17 @@ async def register_tool_schema(vault: Vault, caller: ApiKey, tool_name: str, jso
 
 
 def _register(caller: ApiKey, parsed: ToolSchema, unit: Unit) -> Stored[None]:
-    table, tenant_id = schema.tool_schema, caller.tenant_id
+    tenant_id = caller.tenant_id
     snapshot = unit.tenant(tenant_id).snapshot
     _check_policies(parsed, [active.document for active in snapshot.policies])
-    json_schema = parsed.to_json()
-    unit.write(delete(table).where(table.c.tenant_id == tenant_id, table.c.tool_name == parsed.tool_name))
-    unit.insert(table, (tenant_id, parsed.tool_name, jcs.canonicalize(json_schema).decode(), unit.now))
-    bump_snapshot(unit, tenant_id)
+    put_tool_schema(unit, tenant_id, parsed)
     record_administration(
         unit,
         tenant_id,
         EventKind.SCHEMA_REGISTERED,
         reason=f"The arguments of the tool {parsed.tool_name} were registered.",
         decider=Decider(DeciderType.KEY, caller.key_id),
-        metadata={"tool_name": parsed.tool_name, "schema_hash": jcs.sha256_hex(json_schema)},
+        metadata={"tool_name": parsed.tool_name, "schema_hash": jcs.sha256_hex(parsed.to_json())},
     )
     return Stored(None)
 

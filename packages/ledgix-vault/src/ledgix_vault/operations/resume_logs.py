@@ -6,10 +6,9 @@ the first. Rows above the cell are what a crash left between steps 1 and 2 of si
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.operations.steps.extends import check_extends, check_root
+from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.high_water import Cell, HighWater
 from ledgix_vault.store.logs import edges_at, load_checkpoints
 from ledgix_vault.store.store import Store

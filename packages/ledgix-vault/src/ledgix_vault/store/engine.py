@@ -18,11 +18,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import SQLAlchemyError as DatabaseError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.store.dbapi import sqlite
 
+# Operations hand a connection on and speak no SQL themselves: they know these two from here.
+__all__ = ["Connection", "Database", "DatabaseError", "open_postgresql", "open_sqlite"]
 ADVISORY_LOCK = 0x6C65646769780001  # "ledgix" and a number: one Vault process for each database
 READERS = 8
 MOST_ROWS_AT_ONCE = 64

@@ -40,6 +40,13 @@ def load_tenant_state(connection: Connection, tenant_id: str) -> TenantState:
     )
 
 
+def tenant_names(connection: Connection) -> list[tuple[str, str]]:
+    """(id, name) of every tenant, by id."""
+    table = schema.tenant
+    rows = connection.execute(select(table.c.tenant_id, table.c.name).order_by(table.c.tenant_id))
+    return [(row.tenant_id, row.name) for row in rows]
+
+
 def load_api_keys(connection: Connection, tenant_id: str) -> list[tuple[ApiKey, bytes]]:
     """All keys of the tenant, revoked ones too, oldest first, each with the hash of its secret."""
     table = schema.api_key

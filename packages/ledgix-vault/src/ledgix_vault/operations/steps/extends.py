@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.proofs import root_at
 from ledgix_vault.errors import StartRefused
+from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.high_water import Cell
 from ledgix_vault.store.logs import StoredTiles, edges_at, load_checkpoint
 from ledgix_vault.tenancy.state import TenantState

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import cast
 
-from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.clearance.decision import Decider
 from ledgix_vault.errors import Invalid
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.record import record_administration
-from ledgix_vault.store import schema
-from ledgix_vault.store.unit import Row, Unit
+from ledgix_vault.store.administration import add_api_key
+from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
 from ledgix_vault.tenancy.scopes import Scope
@@ -53,8 +52,7 @@ def add_key(
 
 def store_key(unit: Unit, key: ApiKey, secret: str, kind: EventKind, by: Decider) -> None:
     """Stores a key, by the hash of its secret, with its event."""
-    unit.insert(schema.api_key, _row(key, secret))
-    unit.tenant_changed(key.tenant_id)
+    add_api_key(unit, key, secret)
     # The hash in the ledger: whoever swaps the one in the row, to get in with a secret of his own, is found.
     record_key(unit, key, kind, by, {"secret_sha256": hash_secret(secret).hex()})
 
@@ -75,18 +73,4 @@ def record_key(unit: Unit, key: ApiKey, kind: EventKind, by: Decider, more: Json
             "lineage": key.lineage,
             **(more or {}),
         },
-    )
-
-
-def _row(key: ApiKey, secret: str) -> Row:
-    return (
-        key.tenant_id,
-        key.key_id,
-        key.name,
-        hash_secret(secret),
-        " ".join(sorted(key.scopes)),
-        jcs.canonicalize(list(key.agent_ids)).decode(),
-        key.lineage,
-        key.created_at,
-        key.revoked_at,
     )

@@ -109,7 +109,7 @@ def _differences(case: _Case, clearance: Clearance, newest: Entry) -> list[str]:
     )
     said = dict(again.intent)
     said["request"] = stored_object(case.row.request)
-    said["action_metadata"] = _as_then(dict(again.intent["action_metadata"]), newest)  # type: ignore[arg-type]
+    said["action_metadata"] = _as_then(dict(again.intent["action_metadata"]), newest.metadata)  # type: ignore[arg-type]
     if clearance.decision.decider != Decider(DeciderType(decider["type"]), decider["id"]):
         said["decider"] = "another"
     different = differing(said, recorded)
@@ -119,11 +119,10 @@ def _differences(case: _Case, clearance: Clearance, newest: Entry) -> list[str]:
     return different + differing(stated, {name: grounds[name] for name in stated})
 
 
-def _as_then(now: dict[str, Any], newest: Entry) -> dict[str, Any]:
+def _as_then(now: dict[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
     """The token's times are fixed at the hand-out, after a review's approval was recorded."""
-    recorded: Any = newest.metadata["token"]
-    if now["token"] is not None and recorded is not None and recorded["exp"] is None:
-        now["token"] = {**now["token"], "iat": None, "exp": None}
+    if "token" in now and "exp" not in recorded.get("token", {"exp": 0}):
+        now["token"] = {name: now["token"][name] for name in ("jti", "kid")}
     return now
 
 
@@ -147,7 +146,7 @@ def _token_flaws(case: _Case, clearance: Clearance, history: SettingsHistory) ->
     token = clearance.token
     if token is None:
         return
-    approval = next((event for event in case.deciding if event.metadata["token"] is not None), None)
+    approval = next((event for event in case.deciding if "token" in event.metadata), None)
     if approval is None:
         yield "its row has a token; no entry approved it"
         return
@@ -168,8 +167,10 @@ def _token_flaws(case: _Case, clearance: Clearance, history: SettingsHistory) ->
     if token.pick_up_until is not None and token.issued_at * MICROSECONDS > token.pick_up_until:
         yield "its row says that the token was issued after the time to fetch it"
     for burned in case.events:
-        recorded = burned.metadata["token"] if burned.kind == EventKind.TOKEN_CONSUMED else None
-        if recorded is not None and (recorded["iat"], recorded["exp"]) != (token.issued_at, token.expires_at):
+        if burned.kind != EventKind.TOKEN_CONSUMED:
+            continue
+        recorded = burned.metadata["token"]
+        if (recorded["iat"], recorded["exp"]) != (token.issued_at, token.expires_at):
             yield f"its row gives the token other times than entry {burned.position}"
 
 

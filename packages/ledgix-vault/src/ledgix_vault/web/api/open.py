@@ -26,7 +26,11 @@ async def get_ready(vault: TheVault) -> Response:
     return exact_json({"status": "ready"})
 
 
-@router.get("/.well-known/jwks.json", **answers("KeySet", authenticated=False))
+@router.get(
+    "/.well-known/jwks.json",
+    **answers("KeySet", 401, authenticated=False),
+    openapi_extra={"security": [{}]},  # the key is optional
+)
 async def get_jwks(vault: TheVault, caller: CallerOrNobody) -> Response:
     """The keys that tokens are verified by; with an API key also all ledger keys of its tenant."""
     keys: list[Json] = [dict(key.jwk()) for key in vault.token_keys().values()]

@@ -49,7 +49,9 @@ async def get_review_settings(vault: TheVault, caller: Caller) -> Response:
     return exact_json(vault.store.tenant(caller.tenant_id).settings.to_json())
 
 
-@router.put("/review-settings", **answers("ReviewSettings", 422), openapi_extra=body("ReviewSettings"))
+@router.put(
+    "/review-settings", **answers("ReviewSettings", 422), openapi_extra=body("ReviewSettings", idempotent=False)
+)
 async def put_review_settings(vault: TheVault, asked: AKnock) -> Response:
     """Change the members that are given; the others stay as they are."""
     return exact_json((await change_review_settings(vault, asked.caller, asked.json())).to_json())
