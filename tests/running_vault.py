@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from description import Description
 from ledgix_vault.app import open_vault
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.operations.create_tenant import create_tenant
@@ -53,16 +54,19 @@ def eventually(look: Callable[[], T | None], patience: float = PATIENCE) -> T:
 
 @dataclass(frozen=True)
 class Key:
-    """An API key in the hand. `http` is shared by everybody who talks to the same Vault."""
+    """An API key in the hand. `http` and `description` are shared by everybody who talks to the same Vault."""
 
-    http: httpx2.Client
+    http: httpx2.Client = field(repr=False)
+    description: Description = field(repr=False)
     secret: str = field(repr=False)
     key_id: str = ""
 
     def send(self, method: str, path: str, **more: Any) -> httpx2.Response:
-        """One request with this key."""
+        """One request with this key. Its answer must be one that the OpenAPI description promises."""
         headers = {"X-Vault-API-Key": self.secret, **more.pop("headers", {})}
-        return self.http.request(method, path, headers=headers, **more)
+        response = self.http.request(method, path, headers=headers, **more)
+        self.description.check(response)
+        return response
 
     def get(self, path: str, **query: Any) -> httpx2.Response:
         return self.send("GET", path, params=query or None)
@@ -166,6 +170,7 @@ class RunningVault:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = httpx2.Client(base_url=self.url, timeout=30)
+        self.description = Description(self.http)
         self._environment = {**os.environ, **environment}
         self._process: subprocess.Popen[str] | None = None
         self._log = data.with_suffix(".log")
@@ -213,7 +218,7 @@ class RunningVault:
         return self._log.read_text()
 
     def key(self, secret: str, key_id: str = "") -> Key:
-        return Key(self.http, secret, key_id)
+        return Key(self.http, self.description, secret, key_id)
 
 
 def free_port() -> int:

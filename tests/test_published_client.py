@@ -193,8 +193,8 @@ def test_the_acting_person_is_recorded(connect: Connect, refunds: Tenant) -> Non
     assert succeeded(refunds.gateway.consume(token))["claims"]["human_principal"] == "auth0|42"
 
 
-def test_a_wrong_key(connect: Connect) -> None:
-    client = connect(Key(None, "lgx_" + "x" * 43))  # type: ignore[arg-type]
+def test_a_wrong_key(connect: Connect, refunds: Tenant) -> None:
+    client = connect(refunds.vault.key("lgx_" + "x" * 43))
     with pytest.raises(VaultConnectionError, match="HTTP 401"):
         client.request_clearance(refund(APPROVED))
 

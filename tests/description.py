@@ -1,0 +1,57 @@
+"""Holds answers against the OpenAPI description that the Vault gives of itself."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Any
+
+import httpx2
+import jsonschema_rs
+
+
+class Description:
+    """What a running Vault says about its operations, fetched at first use."""
+
+    def __init__(self, http: httpx2.Client) -> None:
+        self._http = http
+        self._validators: dict[str, Any] = {}
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        fetched: dict[str, Any] = self._http.get("/openapi.json").json()
+        return fetched
+
+    @cached_property
+    def _paths(self) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+        """Plain paths before those with parameters."""
+        paths = sorted(self.document["paths"].items(), key=lambda item: item[0].count("{"))
+        return [(re.compile(re.sub(r"\{\w+\}", "(?:.+)", path)), operations) for path, operations in paths]
+
+    def check(self, response: httpx2.Response) -> None:
+        """Fails unless this is an answer that the operation may give; what isn't described may answer anything."""
+        method, path = response.request.method, response.request.url.path
+        operation = self._operation(method.lower(), path)
+        if operation is None:
+            return
+        where = f"{method} {path[:80]} {response.status_code}"
+        promised = operation["responses"].get(str(response.status_code))
+        assert promised is not None, f"{where} is not in the description: {response.text[:300]}"
+        media_type = response.headers["content-type"]
+        assert media_type in promised["content"], f"{where} is {media_type}, not {list(promised['content'])}"
+        flaw = next(self._validator(promised["content"][media_type]["schema"]).iter_errors(response.json()), None)
+        assert flaw is None, f"{where}: {flaw}"
+
+    def _operation(self, method: str, path: str) -> dict[str, Any] | None:
+        for pattern, operations in self._paths:
+            if pattern.fullmatch(path):
+                found: dict[str, Any] | None = operations.get(method)
+                return found
+        return None
+
+    def _validator(self, schema: dict[str, Any]) -> Any:
+        name = str(schema)
+        if name not in self._validators:
+            whole = {**schema, "components": self.document["components"]}
+            self._validators[name] = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+        return self._validators[name]
