@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import assert_never
 
@@ -16,10 +17,15 @@ from ledgix_vault.vault import Vault
 
 
 async def run_due_jobs(vault: Vault) -> int:
-    """Claims due jobs, does each in a transaction of its own; how many were claimed."""
+    """Claims due jobs, does each as a unit of its own; how many were claimed.
+
+    One that fails keeps its lease, and doesn't hold up the others; the first failure is raised when all had their turn.
+    """
     jobs: list[Job] = await vault.store.run(lambda unit: Stored(claim_jobs(unit)))
-    for job in jobs:
-        await vault.store.run(partial(_do, job))
+    done = await asyncio.gather(*(vault.store.run(partial(_do, job)) for job in jobs), return_exceptions=True)
+    for failure in done:
+        if isinstance(failure, BaseException):
+            raise failure
     return len(jobs)
 
 
