@@ -139,6 +139,9 @@ def _consumption_flaws(case: _Case, clearance: Clearance) -> Iterator[str]:
         yield f"entry {burned[0].position} says that its token was consumed; its row doesn't"
     elif rfc3339(consumed_at) != burned[0].accepted_at:
         yield f"its row says another time of consumption than entry {burned[0].position}"
+    recorded, token = burned[0].metadata["token"], clearance.token
+    if token is not None and (recorded["iat"], recorded["exp"]) != (token.issued_at, token.expires_at):
+        yield f"its row gives the token other times than entry {burned[0].position}"
 
 
 def _token_flaws(case: _Case, clearance: Clearance, history: SettingsHistory) -> Iterator[str]:
@@ -166,12 +169,6 @@ def _token_flaws(case: _Case, clearance: Clearance, history: SettingsHistory) ->
         yield "its row says that the token was issued before it was approved"
     if token.pick_up_until is not None and token.issued_at * MICROSECONDS > token.pick_up_until:
         yield "its row says that the token was issued after the time to fetch it"
-    for burned in case.events:
-        if burned.kind != EventKind.TOKEN_CONSUMED:
-            continue
-        recorded = burned.metadata["token"]
-        if (recorded["iat"], recorded["exp"]) != (token.issued_at, token.expires_at):
-            yield f"its row gives the token other times than entry {burned.position}"
 
 
 def _review_flaws(
