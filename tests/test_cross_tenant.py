@@ -1,0 +1,204 @@
+"""No operation reads or changes anything of another tenant: one case for each, and none is forgotten.
+
+Each case gets a tenant that is asking and one that has something, and fails if the asking one notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from running_vault import Tenant, succeeded
+from wire import MEDIUM, SMALL, TOOL, UNKNOWN, jti_of, problem
+
+Case = Callable[[Tenant, Tenant], None]
+CASES: dict[str, Case] = {}
+
+
+def case(operation: str) -> Callable[[Case], Case]:
+    def add(function: Case) -> Case:
+        CASES[operation] = function
+        return function
+
+    return add
+
+
+def nothing_of(victim: Tenant, seen: Any) -> None:
+    """Fails if the text names the other tenant, its key, or any of its requests or events."""
+    text = str(seen)
+    for entry in victim.entries():
+        for name in ("event_uuid", "request_id", "event_hash", "receipt_key_id"):
+            assert entry[name] not in text, name
+    assert victim.tenant_id not in text
+
+
+@pytest.fixture
+def victim(other: Tenant) -> Tenant:
+    """Has a policy, a schema, an approval, a pending review and settings of its own."""
+    other.register_refunds()
+    other.register("secret", definition="rules: [{id: all, effect: approve, when: []}]", tools=["secret_tool"])
+    succeeded(other.full.put("/tool-schemas/secret_tool", {"type": "object"}))
+    other.set_reviews(quorum=1, review_expiry_seconds=1234)
+    other.agent.ask(TOOL, SMALL)
+    other.agent.ask(TOOL, MEDIUM)
+    return other
+
+
+@case("POST /request-clearance")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Another tenant's policies, schemas, settings, parents and idempotency keys have no say."""
+    first = victim.agent.post("/request-clearance", {"tool_name": "secret_tool"}, once="k")
+    assert first.json()["status"] == "approved"
+    second = asking.agent.post("/request-clearance", {"tool_name": "secret_tool"}, once="k")
+    assert succeeded(second)["reason_code"] == "no_matching_policy"
+    nothing_of(victim, second.text)
+    asking.register_refunds()
+    child = asking.agent.ask(TOOL, SMALL, parent_jti=jti_of(victim.agent.ask(TOOL, SMALL)))
+    assert child["reason_code"] == "delegation_invalid"
+    unknown = asking.agent.ask(TOOL, SMALL, parent_jti=str(uuid4()))
+    assert unknown["reason"] == child["reason"]
+
+
+@case("GET /clearance-status/{request_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    for entry in victim.events("clearance.decided"):
+        problem(asking.full.get(f"/clearance-status/{entry['request_id']}"), 404, "not_found")
+
+
+@case("POST /mint-token")
+def _(asking: Tenant, victim: Tenant) -> None:
+    asking.register_refunds()
+    approved = victim.agent.ask(TOOL, SMALL)["request_id"]
+    body = {"tool_name": TOOL, "tool_args": SMALL, "original_request_id": approved}
+    problem(asking.full.post("/mint-token", body), 404, "not_found")
+    assert victim.events("token.minted") == []
+
+
+@case("POST /consume-token")
+def _(asking: Tenant, victim: Tenant) -> None:
+    token = victim.agent.ask(TOOL, SMALL)["token"]
+    problem(asking.full.consume(token), 401, "token_invalid")
+    succeeded(victim.gateway.consume(token))
+
+
+@case("GET /.well-known/jwks.json")
+def _(asking: Tenant, victim: Tenant) -> None:
+    nothing_of(victim, asking.full.read("/.well-known/jwks.json"))
+
+
+@case("POST /register-policy")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """The same id in two tenants is two policies."""
+    answer = asking.register("secret", definition="rules: [{id: all, effect: deny, when: []}]", tools=["secret_tool"])
+    assert answer["version"] == 1
+    assert victim.agent.ask("secret_tool")["status"] == "approved"
+
+
+@case("GET /tool-schemas")
+def _(asking: Tenant, victim: Tenant) -> None:
+    assert asking.full.read("/tool-schemas") == {"tool_schemas": []}
+
+
+@case("GET /tool-schemas/{tool_name}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/tool-schemas/secret_tool"), 404, "not_found")
+
+
+@case("PUT /tool-schemas/{tool_name}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    succeeded(asking.full.put("/tool-schemas/secret_tool", {"type": "object", "description": "mine"}))
+    assert victim.full.read("/tool-schemas/secret_tool")["schema"] == {"type": "object"}
+
+
+@case("GET /reviews")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Also with a cursor that the other tenant was given."""
+    victim.agent.ask(TOOL, MEDIUM)
+    cursor = victim.full.read("/reviews", limit=1)["next_cursor"]
+    assert cursor
+    for query in ({"status": "any"}, {"status": "any", "cursor": cursor}, {"cursor": f"999999999999999999_{UNKNOWN}"}):
+        assert asking.full.read("/reviews", **query)["reviews"] == []
+
+
+@case("POST /reviews/{request_id}/decision")
+def _(asking: Tenant, victim: Tenant) -> None:
+    (review,) = victim.full.read("/reviews")["reviews"]
+    for approved in (True, False):
+        problem(asking.full.decide(review["request_id"], approved=approved), 404, "not_found")
+    assert victim.agent.status(review["request_id"])["status"] == "pending_review"
+
+
+@case("GET /review-settings")
+def _(asking: Tenant, victim: Tenant) -> None:
+    assert asking.full.read("/review-settings")["review_expiry_seconds"] != 1234
+
+
+@case("PUT /review-settings")
+def _(asking: Tenant, victim: Tenant) -> None:
+    asking.set_reviews(review_expiry_seconds=77)
+    assert victim.full.read("/review-settings")["review_expiry_seconds"] == 1234
+
+
+@case("GET /ledger")
+def _(asking: Tenant, victim: Tenant) -> None:
+    nothing_of(victim, asking.full.read("/ledger", limit=500))
+
+
+@case("GET /ledger/checkpoints")
+def _(asking: Tenant, victim: Tenant) -> None:
+    victim.full.read("/ledger/proof/inclusion", event_uuid=victim.entries()[0]["event_uuid"])
+    newest = victim.full.read("/ledger/checkpoints")["checkpoints"][0]
+    seen = asking.full.get("/ledger/checkpoints", limit=500).text
+    assert newest["checkpoint_hash"] not in seen
+    nothing_of(victim, seen)
+
+
+@case("GET /ledger/verify")
+def _(asking: Tenant, victim: Tenant) -> None:
+    assert asking.full.read("/ledger/verify")["verified_entries"] == len(asking.entries())
+
+
+@case("GET /ledger/proof/inclusion")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_proof("/ledger/proof/inclusion", asking, victim)
+
+
+@case("GET /ledger/proof/bundle")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_proof("/ledger/proof/bundle", asking, victim)
+    entry = asking.entries()[0]
+    nothing_of(victim, asking.full.read("/ledger/proof/bundle", event_uuid=entry["event_uuid"]))
+
+
+def no_proof(path: str, asking: Tenant, victim: Tenant) -> None:
+    for entry in victim.entries():
+        for name in ("request_id", "event_uuid"):
+            problem(asking.full.get(path, **{name: entry[name]}), 404, "not_found")
+
+
+@case("GET /ledger/proof/consistency")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Checkpoint ids count in each tenant: the same id is another checkpoint."""
+    hashes = []
+    for tenant in (asking, victim):
+        tenant.full.read("/ledger/proof/inclusion", event_uuid=tenant.entries()[0]["event_uuid"])
+        proof = tenant.full.read("/ledger/proof/consistency", **{"from": 1, "to": 1})
+        hashes.append(proof["to_checkpoint"]["checkpoint_hash"])
+    assert hashes[0] != hashes[1]
+
+
+NOTHING_OF_A_TENANT = {"GET /health", "GET /ready"}
+
+
+def test_no_operation_is_forgotten(tenant: Tenant) -> None:
+    paths = tenant.full.description.document["paths"]
+    operations = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    assert operations == CASES.keys() | NOTHING_OF_A_TENANT
+
+
+@pytest.mark.parametrize("operation", CASES)
+def test_another_tenant_notices_nothing(operation: str, tenant: Tenant, victim: Tenant) -> None:
+    CASES[operation](tenant, victim)
