@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Barrier
 from typing import Any
 
 import httpx2
 import pytest
 
-from running_vault import Key, Tenant, succeeded
-from wire import MEDIUM, SMALL, TOOL, mint
+from running_vault import Key, RunningVault, Tenant, eventually, succeeded
+from wire import MEDIUM, SMALL, TOOL, mint, problem
 
 Send = Callable[[], httpx2.Response]
 
@@ -136,3 +138,31 @@ def test_proofs_while_the_log_grows(refunds: Tenant) -> None:
     assert statuses(answers) == {200: 16}
     assert len({answer.json()["leaf_index"] for answer in answers}) == 16
     assert refunds.full.read("/ledger/verify")["intact"]
+
+
+def test_back_pressure(fresh_vault: Callable[..., tuple[RunningVault, list[Tenant]]]) -> None:
+    """Somebody holds the database for a while: what is waiting waits, the rest is told to come back, polls go on."""
+    vault, (tenant,) = fresh_vault(queue_capacity=4)
+    tenant.register_refunds()
+    reviewed, settled = tenant.agent.ask(TOOL, MEDIUM)["request_id"], tenant.agent.ask(TOOL, SMALL)
+    succeeded(tenant.reviewer.decide(reviewed, approved=True))
+    ask: Send = lambda: tenant.agent.post("/request-clearance", {"tool_name": TOOL, "tool_args": SMALL})  # noqa: E731
+    with ThreadPoolExecutor(32) as pool, closing(sqlite3.connect(vault.data / "vault.db", timeout=10)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        asked = [pool.submit(ask) for _ in range(16)]
+        eventually(lambda: sum(future.done() for future in asked) >= 8)
+        poll = pool.submit(tenant.agent.status, reviewed)
+        assert tenant.agent.status(settled["request_id"]) == settled
+        assert tenant.agent.get("/ledger").status_code == 200
+        busy = poll.result()
+        holder.rollback()
+        answers = [future.result() for future in asked]
+    assert (busy["status"], busy["decision_status"], busy["token"]) == ("processing", "approved_pending_review", None)
+    assert tenant.agent.status(reviewed)["token"]
+    for answer in answers:
+        if answer.status_code != 200:
+            assert problem(answer, 429, "busy")
+            assert int(answer.headers["retry-after"]) >= 1
+    assert statuses(answers)[200] >= 4
+    assert statuses(answers)[429] >= 8
+    assert len(tenant.events("clearance.decided")) == 2 + statuses(answers)[200]
