@@ -66,7 +66,7 @@ def _ordered(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pair_value(value: object) -> str:
     text = "" if value is None else str(value)
-    if _BARE.fullmatch(text):
+    if not text or _BARE.fullmatch(text):
         return text
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in quoted)

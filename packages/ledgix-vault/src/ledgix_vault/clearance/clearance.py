@@ -71,6 +71,17 @@ class Clearance(msgspec.Struct, frozen=True):
         """Decided by rules alone and approved: only such a decision may be made again by `/mint-token`."""
         return self.decision.outcome is Outcome.APPROVED and self.decision.decider.type == "engine"
 
+    def begun(self, now: int, lifetime: int, review_seconds: int) -> Clearance:
+        """This clearance with its moments fixed: an approval's token is issued for `lifetime` seconds, a pending one's
+        review lasts `review_seconds`."""
+        pending = self.decision.outcome is Outcome.PENDING
+        return replace(
+            self,
+            requested_at=now,
+            token=None if self.token is None else self.token.issued(now, lifetime),
+            review_expires_at=now + review_seconds * MICROSECONDS if pending else None,
+        )
+
     def usable(self, now: int) -> bool:
         """Whether its token may still be handed out or consumed."""
         return (

@@ -18,19 +18,11 @@ NAMED_BY_POLICY = frozenset(
 """Kinds whose `action_category` a policy may name; for all others it is the kind."""
 
 
-def clearance_event(
-    clearance: Clearance,
-    kind: EventKind,
-    *,
-    event_uuid: str,
-    salt: str,
-    accepted_at: str,
-    decider: Decider | None = None,
-) -> Event:
-    """The event that says `kind` of this clearance, as it now stands."""
+def clearance_intent(clearance: Clearance, kind: EventKind, *, salt: str, decider: Decider | None = None) -> JsonObject:
+    """The intent of the event that says `kind` of this clearance. Until its token is consumed, no moment is in it."""
     decision = clearance.decision
     actor = decider or decision.decider
-    intent = build_intent(
+    return build_intent(
         salt=salt,
         tenant=clearance.tenant_id,
         kind=kind,
@@ -39,26 +31,33 @@ def clearance_event(
         request=clearance.request.to_json(),
         decision=decision.for_ledger(),
         action_category=decision.action_category if kind in NAMED_BY_POLICY else str(kind),
-        action_metadata=_beside(clearance),
+        action_metadata=_beside(clearance, kind),
         decider_type=str(actor.type),
         decider_id=actor.id,
     )
+
+
+def clearance_event(clearance: Clearance, intent: JsonObject, *, event_uuid: str, accepted_at: str) -> Event:
+    """The event with this intent about a clearance, as it now stands."""
     return Event(
         event_uuid=event_uuid,
         accepted_at=accepted_at,
-        reason=decision.reason,
-        citations=list(decision.citations),
+        reason=clearance.decision.reason,
+        citations=list(clearance.decision.citations),
         evidence_chunks=[],
         intent=intent,
     )
 
 
-def _beside(clearance: Clearance) -> JsonObject:
+def _beside(clearance: Clearance, kind: EventKind) -> JsonObject:
     """What stands beside request and decision: whose request it is, and what is fixed of its one token. In the ledger,
     so that a row changed afterwards, to hand the token to another key or to let it live longer, is found."""
     beside: JsonObject = {"asked_by": clearance.key_lineage, "depth": clearance.depth}
     if (token := clearance.token) is not None:
-        beside["token"] = {"jti": token.jti, "kid": token.kid}
-        if token.issued_at is not None and token.expires_at is not None:
-            beside["token"] = {"exp": token.expires_at, "iat": token.issued_at, "jti": token.jti, "kid": token.kid}
+        facts: JsonObject = {"jti": token.jti, "kid": token.kid}
+        if kind is EventKind.TOKEN_CONSUMED:
+            facts |= {"iat": token.issued_at, "exp": token.expires_at}
+        elif token.pick_up_until is None and token.issued_at is not None and token.expires_at is not None:
+            facts["lifetime"] = token.expires_at - token.issued_at  # issued in the second of the event's `accepted_at`
+        beside["token"] = facts
     return beside

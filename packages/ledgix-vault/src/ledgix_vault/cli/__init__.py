@@ -1,5 +1,5 @@
 """The `ledgix-vault` command line. Exit status: 0 done, 1 refused or not intact, 2 wrong usage."""
 
-from ledgix_vault.cli.main import main
+from ledgix_vault.cli.root import main
 
 __all__ = ["main"]

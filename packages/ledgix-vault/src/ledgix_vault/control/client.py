@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from ledgix_vault.control.place import find_socket
-from ledgix_vault.errors import InUse, Unavailable, VaultError
+from ledgix_vault.errors import InUse, Invalid, Unavailable, VaultError
 from ledgix_vault.settings import Settings
 
 PATIENCE = 10.0  # seconds for a Vault that is just starting or stopping
@@ -68,5 +68,6 @@ def _read(answer: dict[str, Any]) -> dict[str, Any]:
         done: dict[str, Any] = answer["ok"]
         return done
     error = answer["error"]
-    where = str(error.get("path", "$")).removeprefix("$").removeprefix(".")
-    raise VaultError(f"{where}: {error['detail']}" if where else error["detail"], code=error["code"])
+    if "path" in error:
+        raise Invalid(error["detail"], error["path"], error["code"])
+    raise VaultError(error["detail"], code=error["code"])

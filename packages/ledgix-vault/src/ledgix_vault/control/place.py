@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
+import stat
 import tempfile
 from pathlib import Path
 
+from ledgix_vault.errors import StartRefused
 from ledgix_vault.files import OWNER_ONLY_FILE, write_private_file
 
 SOCKET_FILE = "control.sock"
@@ -28,7 +29,7 @@ def find_socket(data_dir: Path) -> Path:
     return data_dir / SOCKET_FILE
 
 
-def bind_socket(data_dir: Path) -> tuple[socket.socket, Path]:
+def bind_socket(data_dir: Path) -> socket.socket:
     """A socket (mode 0600) for a Vault that holds the directory's lock: whatever lies there is a dead one's."""
     clear_socket(data_dir)
     path = data_dir / SOCKET_FILE
@@ -39,18 +40,23 @@ def bind_socket(data_dir: Path) -> tuple[socket.socket, Path]:
     try:
         listener.bind(str(path))
         path.chmod(OWNER_ONLY_FILE)
-    except BaseException:
+    except OSError as error:
         listener.close()
-        raise
-    return listener, path
+        raise StartRefused(
+            f"The control socket {path} can't be made: {error.strerror}.",
+            "Take away what is in its place; the directory must be on a local disk and writable for the Vault's user.",
+        ) from error
+    return listener
 
 
 def clear_socket(data_dir: Path) -> None:
-    """Takes away the socket, and its temporary directory if it has one."""
+    """Takes away the socket, and its temporary directory if it has one; never anything else."""
     path = find_socket(data_dir)
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+    with contextlib.suppress(OSError):
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
     if path.parent != data_dir and path.parent.name.startswith(TEMPORARY_PREFIX):
-        shutil.rmtree(path.parent, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
     with contextlib.suppress(FileNotFoundError):
         (data_dir / POINTER_FILE).unlink()

@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 async def listening(vault: Vault) -> AsyncIterator[None]:
     """Answers commands until the block ends."""
     data_dir = vault.settings.data_dir
-    listener, _ = bind_socket(data_dir)
+    listener = bind_socket(data_dir)
     conversations = _Conversations(vault)
     server = await asyncio.start_unix_server(conversations.hold, sock=listener, limit=LONGEST_LINE)
     try:

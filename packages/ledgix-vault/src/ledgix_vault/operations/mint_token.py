@@ -14,7 +14,7 @@ from ledgix_vault.errors import Forbidden, NotFound
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.current import bring_up_to_date
 from ledgix_vault.operations.steps.evaluate import decide
-from ledgix_vault.operations.steps.record import record_new
+from ledgix_vault.operations.steps.record import intent_of, record_new
 from ledgix_vault.store.clearances import find_clearance
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
@@ -59,7 +59,7 @@ def _mint(
     _check_mintable(vault, original, asked, unit.now)
     # The session is the new call's own; context and delegation are the original's (contract section 2).
     request = replace(original.request, session_id=asked.session_id)
-    decision, depth = decide(unit, caller.tenant_id, request, None, vault.settings.delegation_window)
+    decision, depth = decide(unit, caller.tenant_id, request, vault.settings.delegation_window)
     approved = decision.outcome is Outcome.APPROVED
     minted = Clearance(
         tenant_id=caller.tenant_id,
@@ -72,7 +72,8 @@ def _mint(
         original_request_id=original_request_id,
         depth=depth,
     )
-    record_new(unit, minted, EventKind.TOKEN_MINTED if approved else EventKind.CLEARANCE_DECIDED, quorum=1)
+    kind = EventKind.TOKEN_MINTED if approved else EventKind.CLEARANCE_DECIDED
+    record_new(unit, minted, intent_of(minted, kind), quorum=1)
     # A refusal is never remembered: once the rules allow it again, the same key may ask again.
     return Stored(minted, reference=minted.request_id if approved else "")
 

@@ -1,25 +1,40 @@
-"""Deciding a call: the request, its verdict, its ledger event and what follows from them, in one transaction."""
+"""Deciding a call: the request, its verdict, its ledger event and what follows from them, in one transaction.
+
+What needs no transaction is made before it, so that the one writing thread does less: the decision, the identifiers,
+the sealed intent. It counts only if the tenant (policies, schemas, settings) is still the same inside; else it is made
+again.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.clearance import Clearance, TokenFacts
-from ledgix_vault.clearance.decision import Outcome
+from ledgix_vault.clearance.decision import Decision, Outcome
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.current import bring_up_to_date
-from ledgix_vault.operations.steps.evaluate import Early, decide, decide_early
-from ledgix_vault.operations.steps.record import record_new
+from ledgix_vault.operations.steps.evaluate import decide, decide_alone
+from ledgix_vault.operations.steps.record import Intent, intent_of, record_new
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.scopes import Scope
-from ledgix_vault.times import MICROSECONDS
+from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A decision that only lacks its moment. It holds for `state` alone."""
+
+    state: TenantState
+    clearance: Clearance
+    intent: Intent
 
 
 async def request_clearance(
@@ -32,8 +47,11 @@ async def request_clearance(
     """
     caller.require(Scope.CLEARANCE)
     caller.require_agent(request.agent_id)
-    early = decide_early(vault.store.tenant(caller.tenant_id), request)
-    stored = await vault.store.run(partial(_decide_and_record, vault, caller, request, early), key)
+    prepared = None
+    if not request.parent_jti:  # a delegated call needs its parent, which only the transaction sees
+        state = vault.store.tenant(caller.tenant_id)
+        prepared = _prepare(vault, caller, request, state, decide_alone(state, request), depth=0)
+    stored = await vault.store.run(partial(_record, vault, caller, request, prepared), key)
     if not isinstance(stored, Replayed):
         return stored, False
     now_and_then = partial(
@@ -42,26 +60,34 @@ async def request_clearance(
     return await vault.store.run(now_and_then), True
 
 
-def _decide_and_record(
-    vault: Vault, caller: ApiKey, request: ClearanceRequest, early: Early | None, unit: Unit
-) -> Stored[Clearance]:
-    settings = unit.tenant(caller.tenant_id).settings
-    decision, depth = decide(unit, caller.tenant_id, request, early, vault.settings.delegation_window)
-    pending = decision.outcome is Outcome.PENDING
+def _prepare(
+    vault: Vault, caller: ApiKey, request: ClearanceRequest, state: TenantState, decision: Decision, depth: int
+) -> Prepared:
     clearance = Clearance(
         tenant_id=caller.tenant_id,
         request_id=new_id(),
         key_lineage=caller.lineage,
-        requested_at=unit.now,
+        requested_at=0,
         request=request,
         decision=decision,
-        token=_token(vault, unit) if decision.outcome is Outcome.APPROVED else None,
+        token=_token(vault) if decision.outcome is Outcome.APPROVED else None,
         depth=depth,
-        review_expires_at=unit.now + settings.review_expiry_seconds * MICROSECONDS if pending else None,
     )
-    record_new(unit, clearance, EventKind.CLEARANCE_DECIDED, settings.quorum)
+    return Prepared(state, clearance, intent_of(clearance, EventKind.CLEARANCE_DECIDED))
+
+
+def _token(vault: Vault) -> TokenFacts:
+    """A token whose lifetime is fixed; `begun` gives it its moment."""
+    return TokenFacts(new_id(), vault.token_key).issued(0, vault.settings.jwt_ttl)
+
+
+def _record(
+    vault: Vault, caller: ApiKey, request: ClearanceRequest, prepared: Prepared | None, unit: Unit
+) -> Stored[Clearance]:
+    state = unit.tenant(caller.tenant_id)
+    if prepared is None or prepared.state is not state:
+        decision, depth = decide(unit, caller.tenant_id, request, vault.settings.delegation_window)
+        prepared = _prepare(vault, caller, request, state, decision, depth)
+    clearance = prepared.clearance.begun(unit.now, vault.settings.jwt_ttl, state.settings.review_expiry_seconds)
+    record_new(unit, clearance, prepared.intent, state.settings.quorum)
     return Stored(clearance, reference=clearance.request_id)
-
-
-def _token(vault: Vault, unit: Unit) -> TokenFacts:
-    return TokenFacts(jti=new_id(), kid=vault.token_key).issued(unit.now, vault.settings.jwt_ttl)

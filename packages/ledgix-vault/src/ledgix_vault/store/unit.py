@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, CursorResult, Executable, NestedTransaction, Table
 
-from ledgix.formats.events import Event, SealedEvent, seal
+from ledgix.formats.events import Event, SealedEvent, SealedIntent, seal
 from ledgix_vault.times import rfc3339
 
 if TYPE_CHECKING:
@@ -52,9 +52,12 @@ class Unit:
         """Stages a whole row, its values in the order of the table's columns."""
         self.rows[table].append(row)
 
-    def append(self, tenant_id: str, event: Event) -> SealedEvent:
-        """Stages an event of the tenant's log; it gets its place in the tree when the group is written."""
-        sealed = seal(event)
+    def append(self, tenant_id: str, event: Event, intent: SealedIntent | None = None) -> SealedEvent:
+        """Stages an event of the tenant's log; it gets its place in the tree when the group is written.
+
+        `intent` is the event's own, if it was sealed before.
+        """
+        sealed = seal(event, intent)
         self.events.append((tenant_id, sealed))
         return sealed
 

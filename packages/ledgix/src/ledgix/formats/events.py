@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import cast
+from typing import NamedTuple, cast
 
 from ledgix.errors import FormatError, VerificationError
 from ledgix.formats import cbor, hashes, jcs, members
@@ -28,12 +28,14 @@ __all__ = [
     "Event",
     "EventKind",
     "SealedEvent",
+    "SealedIntent",
     "build_decision",
     "build_intent",
     "entry",
     "event_hash_of_entry",
     "redact",
     "seal",
+    "seal_intent",
 ]
 
 CANONICAL_VERSION = 1
@@ -95,11 +97,23 @@ class SealedEvent:
         return hashes.leaf_hash(self.event_hash)
 
 
-def seal(event: Event) -> SealedEvent:
-    """Computes both hashes of an event; from here on nothing in it may change."""
-    intent_json = jcs.canonicalize(event.intent)
-    intent_hash = sha256(intent_json).hexdigest()
-    derived = derive(event.intent)
+class SealedIntent(NamedTuple):
+    """An intent's bytes, their hash in hex, and what follows from it."""
+
+    json: bytes
+    hash: str
+    derived: Derived
+
+
+def seal_intent(intent: JsonObject) -> SealedIntent:
+    """Computes the intent's hash; from here on nothing in it may change."""
+    intent_json = jcs.canonicalize(intent)
+    return SealedIntent(intent_json, sha256(intent_json).hexdigest(), derive(intent))
+
+
+def seal(event: Event, intent: SealedIntent | None = None) -> SealedEvent:
+    """Computes both hashes of an event; from here on nothing in it may change. `intent`: its own, if sealed before."""
+    intent_json, intent_hash, derived = intent or seal_intent(event.intent)
     # In CBOR key order: by length, then by code point.
     payload = cbor.dumps_ordered(
         {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from msgspec.structs import replace
 
 from ledgix.formats.json import JsonObject
@@ -21,28 +19,16 @@ DEEPEST_DELEGATION = 5
 PARENT_CANCELLED = "The parent approval was cancelled, so nothing can be delegated from it."
 
 
-@dataclass(frozen=True, slots=True)
-class Early:
-    """A decision made before the transaction: it counts only if the tenant is still the same there."""
-
-    state: TenantState
-    decision: Decision
+def decide_alone(state: TenantState, request: ClearanceRequest) -> Decision:
+    """What the tenant's policies decide of a call that is not delegated."""
+    return _decide(state, call_of(request))
 
 
-def decide_early(state: TenantState, request: ClearanceRequest) -> Early | None:
-    """Decides outside the writer; a delegated call needs its parent and waits for the transaction."""
-    return None if request.parent_jti else Early(state, _decide(state, call_of(request)))
-
-
-def decide(
-    unit: Unit, tenant_id: str, request: ClearanceRequest, early: Early | None, window: int
-) -> tuple[Decision, int]:
+def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -> tuple[Decision, int]:
     """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation")."""
     state = unit.tenant(tenant_id)
-    if early is not None and early.state is state:
-        return early.decision, 0
     if not request.parent_jti:
-        return _decide(state, call_of(request)), 0
+        return decide_alone(state, request), 0
     parent = find_clearance_by_jti(unit.connection, tenant_id, request.parent_jti)
     flaw = _delegation_flaw(parent, unit.now, window)
     call = call_of(request, extra_policy_ids=_deciding_policies(parent))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ledgix.formats.events import Event, EventKind, build_intent
+from dataclasses import dataclass
+
+from ledgix.formats.events import Event, EventKind, SealedIntent, build_intent, seal_intent
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decider, Outcome
-from ledgix_vault.clearance.facts import clearance_event
+from ledgix_vault.clearance.facts import clearance_event, clearance_intent
 from ledgix_vault.errors import Conflict
 from ledgix_vault.ids import new_id, new_salt
 from ledgix_vault.reviews.review import Review
@@ -16,7 +18,21 @@ from ledgix_vault.store.jobs import JobKind, job_row
 from ledgix_vault.store.unit import Unit
 
 
-def record_new(unit: Unit, clearance: Clearance, kind: EventKind, quorum: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What an event is about, sealed: it can be made before the transaction, since no moment is in it."""
+
+    members: JsonObject
+    sealed: SealedIntent
+
+
+def intent_of(clearance: Clearance, kind: EventKind, decider: Decider | None = None) -> Intent:
+    """The intent of the event that says `kind` of this clearance, with a fresh salt."""
+    members = clearance_intent(clearance, kind, salt=new_salt(), decider=decider)
+    return Intent(members, seal_intent(members))
+
+
+def record_new(unit: Unit, clearance: Clearance, intent: Intent, quorum: int) -> None:
     """Stores a fresh clearance with its event, and opens its review when a person has to decide."""
     unit.insert(schema.clearance, clearance_row(clearance))
     if clearance.decision.outcome is Outcome.PENDING:
@@ -32,7 +48,7 @@ def record_new(unit: Unit, clearance: Clearance, kind: EventKind, quorum: int) -
         unit.insert(
             schema.job, job_row(clearance.tenant_id, JobKind.EXPIRE_REVIEW, clearance.request_id, review.expires_at)
         )
-    record_event(unit, clearance, kind)
+    _append(unit, clearance, intent)
 
 
 def record_move(unit: Unit, before: Clearance, after: Clearance, kind: EventKind, decider: Decider) -> None:
@@ -44,12 +60,12 @@ def record_move(unit: Unit, before: Clearance, after: Clearance, kind: EventKind
 
 def record_event(unit: Unit, clearance: Clearance, kind: EventKind, decider: Decider | None = None) -> None:
     """Appends the event that says `kind` of this clearance to the tenant's log."""
-    unit.append(
-        clearance.tenant_id,
-        clearance_event(
-            clearance, kind, event_uuid=new_id(), salt=new_salt(), accepted_at=unit.accepted_at, decider=decider
-        ),
-    )
+    _append(unit, clearance, intent_of(clearance, kind, decider))
+
+
+def _append(unit: Unit, clearance: Clearance, intent: Intent) -> None:
+    event = clearance_event(clearance, intent.members, event_uuid=new_id(), accepted_at=unit.accepted_at)
+    unit.append(clearance.tenant_id, event, intent.sealed)
 
 
 def record_administration(

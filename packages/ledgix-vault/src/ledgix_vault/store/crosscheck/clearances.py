@@ -18,7 +18,7 @@ from sqlalchemy import Connection, and_, exists, select
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decider, DeciderType, Outcome
-from ledgix_vault.clearance.facts import clearance_event
+from ledgix_vault.clearance.facts import clearance_event, clearance_intent
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
 from ledgix_vault.store.clearances import WITH_DEADLINE, clearance_of_row, load_voters, review_of_row
@@ -100,16 +100,10 @@ def _differences(case: _Case, clearance: Clearance, newest: Entry) -> list[str]:
     """What the row would put into the ledger, and what of that isn't there."""
     recorded, grounds = dict(newest.intent), newest.grounds
     decider: Any = recorded["decider"]
-    again = clearance_event(
-        clearance,
-        EventKind(newest.kind),
-        event_uuid=newest.event_uuid,
-        salt=str(recorded["salt"]),
-        accepted_at=newest.accepted_at,
-    )
+    intent = clearance_intent(clearance, EventKind(newest.kind), salt=str(recorded["salt"]))
+    again = clearance_event(clearance, intent, event_uuid=newest.event_uuid, accepted_at=newest.accepted_at)
     said = dict(again.intent)
     said["request"] = stored_object(case.row.request)
-    said["action_metadata"] = _as_then(dict(again.intent["action_metadata"]), newest.metadata)  # type: ignore[arg-type]
     if clearance.decision.decider != Decider(DeciderType(decider["type"]), decider["id"]):
         said["decider"] = "another"
     different = differing(said, recorded)
@@ -117,13 +111,6 @@ def _differences(case: _Case, clearance: Clearance, newest: Entry) -> list[str]:
         different.append("outcome")
     stated = {"reason": again.reason, "citations": again.citations}
     return different + differing(stated, {name: grounds[name] for name in stated})
-
-
-def _as_then(now: dict[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """The token's times are fixed at the hand-out, after a review's approval was recorded."""
-    if "token" in now and "exp" not in recorded.get("token", {"exp": 0}):
-        now["token"] = {name: now["token"][name] for name in ("jti", "kid")}
-    return now
 
 
 def _consumption_flaws(case: _Case, clearance: Clearance) -> Iterator[str]:
@@ -167,6 +154,8 @@ def _token_flaws(case: _Case, clearance: Clearance, history: SettingsHistory) ->
         yield "its row gives the token a longer life than any setting allows"
     if rfc3339((token.issued_at + 1) * MICROSECONDS) <= approval.accepted_at:
         yield "its row says that the token was issued before it was approved"
+    if token.pick_up_until is None and rfc3339(token.issued_at * MICROSECONDS) > approval.accepted_at:
+        yield "its row says that the token was issued after it was approved, though it was handed out at once"
     if token.pick_up_until is not None and token.issued_at * MICROSECONDS > token.pick_up_until:
         yield "its row says that the token was issued after the time to fetch it"
 

@@ -10,7 +10,7 @@ import typer
 import ledgix_vault
 from ledgix_vault.cli import keys, tenants, upkeep, vault
 from ledgix_vault.cli.output import remark
-from ledgix_vault.errors import StartRefused, VaultError
+from ledgix_vault.errors import Invalid, StartRefused, VaultError
 
 REFUSED = 1
 INTERRUPTED = 130  # as shells report SIGINT
@@ -37,10 +37,17 @@ def main() -> None:
 
 
 def _refuse(error: VaultError) -> None:
-    remark(f"Refused: {error.detail}")
+    remark(f"Refused: {in_words(error)}")
     if isinstance(error, StartRefused):
         remark(error.remedy)
     sys.exit(REFUSED)
+
+
+def in_words(error: VaultError) -> str:
+    """What is wrong, with the name of the argument if it is one: the messages are written for JSON paths."""
+    if isinstance(error, Invalid) and error.path.startswith("$."):
+        return f"{error.path.removeprefix('$.')}: {error.detail}"
+    return error.detail
 
 
 def _print_version(wanted: bool) -> None:
