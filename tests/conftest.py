@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the modules that several test 
 
 from running_vault import RunningVault, Tenant, running_vault
 
-TENANTS = 100
+TENANTS = 180
 
 
 @pytest.fixture(scope="session")
