@@ -14,9 +14,11 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from vault_testing.house import House, Template
+from vault_testing.house import House, Template, open_shared_database
 from vault_testing.invariants import check_invariants
 from vault_testing.postgres import NoPostgres, PostgresServer
+
+from ledgix_vault import app
 
 # The machine may be busy; a slow example is no failure.
 settings.register_profile("ledgix", deadline=None)
@@ -41,6 +43,13 @@ def postgres() -> Iterator[PostgresServer]:
     server.stop()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _shared_engines() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "open_database", open_shared_database)
+        yield
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return Template.make(tmp_path_factory.mktemp("sqlite") / "vault", None)
@@ -59,12 +68,12 @@ def template(request: pytest.FixtureRequest) -> Template:
 
 
 @pytest.fixture
-def new_vault(template: Template, tmp_path: Path) -> Iterator[Callable[..., House]]:
+def new_vault(template: Template) -> Iterator[Callable[..., House]]:
     """`new_vault(group_limit=8)`: a fresh Vault with settings by name, once in a test."""
     with ExitStack() as stack:
 
         def make(**knobs: Any) -> House:
-            return stack.enter_context(template.copy(tmp_path / "vault", **knobs))
+            return stack.enter_context(template.copy(**knobs))
 
         yield make
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +32,10 @@ pytestmark = pytest.mark.anyio
 
 
 async def nothing(_: House) -> Any:
+    return None
+
+
+def nothing_happens() -> None:
     return None
 
 
@@ -70,7 +75,7 @@ async def test_a_retry_after_a_failed_commit_has_one_effect(name: str, fault: Fa
     case = CASES[name]
     asked = await case.prepare(vault)
     before = len(events(vault))
-    vault.commit.next = fault
+    vault.commit.fail(fault)
     if fault is Fault.LOST:
         with pytest.raises(Unavailable):
             await case.act(vault, asked, "key")
@@ -96,7 +101,7 @@ def assert_replayed(answer: Answer | ActivePolicy) -> None:
 async def test_a_hand_out_whose_commit_failed_is_asked_for_again(fault: Fault, vault: House) -> None:
     asked = await vault.ask(REVIEWED)
     await vault.approve(asked)
-    vault.commit.next = fault
+    vault.commit.fail(fault)
     assert (await vault.poll(asked))["status"] == "processing"
     vault.clock.advance(10)
     first = await vault.poll(asked)
@@ -109,7 +114,7 @@ async def test_a_hand_out_whose_commit_failed_is_asked_for_again(fault: Fault, v
 async def test_an_expiry_whose_commit_failed_is_written_once(fault: Fault, vault: House) -> None:
     asked = await vault.ask(REVIEWED)
     vault.clock.advance(25 * 3600)
-    vault.commit.next = fault
+    vault.commit.fail(fault)
     assert (await vault.poll(asked))["status"] == "processing"
     assert (await vault.poll(asked))["reason_code"] == "review_expired"
     assert [row.kind for row in events(vault)][-2:] == ["clearance.decided", "review.expired"]
@@ -121,13 +126,13 @@ async def test_memory_knows_what_is_stored_and_nothing_else(fault: Fault, vault:
     tenant_id = vault.owner.tenant_id
     key, secret = await create_api_key(vault.core, tenant_id, "k", PRESETS[Preset.AGENT], (), SYSTEM)
     known = len(vault.core.store.tenant(tenant_id).keys)
-    vault.commit.next = fault
+    vault.commit.fail(fault)
     with pytest.raises(Unavailable):
         await revoke_api_key(vault.core, tenant_id, key.key_id, SYSTEM)
     found = vault.core.store.key_by_hash(hash_secret(secret))
     assert found is not None
     assert found.is_revoked == (fault is Fault.STORED)
-    vault.commit.next = fault
+    vault.commit.fail(fault)
     with pytest.raises(Unavailable):
         await create_api_key(vault.core, tenant_id, "another", PRESETS[Preset.AGENT], (), SYSTEM)
     assert len(vault.core.store.tenant(tenant_id).keys) == known + (fault is Fault.STORED)
@@ -137,21 +142,11 @@ async def test_a_refusal_that_rests_on_a_lost_commit_is_not_told(vault: House) -
     """Two consumers in one group: without the first one's commit, the second was never too late."""
     asked = await vault.ask()
     async with vault.held_writer():
+        vault.commit.fail(Fault.LOST, after=1)  # the first is the holder's own
         tasks = [asyncio.create_task(vault.consume(asked, key=f"k{i}")) for i in range(2)]
-        await asyncio.sleep(0)
-        vault.commit.count, real = 0, Commit.__call__
-        patch = pytest.MonkeyPatch()
-        patch.setattr(Commit, "__call__", lambda commit, connection: _lose_second(commit, connection, real))
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    patch.undo()
     assert [type(result) for result in results] == [Unavailable, Unavailable]
     assert not (await vault.consume(asked, key="k1")).replayed
-
-
-def _lose_second(commit: Commit, connection: Any, real: Callable[[Commit, Any], None]) -> None:
-    """The first commit is the one that holds the writer."""
-    commit.next = Fault.LOST if commit.count == 1 else None
-    real(commit, connection)
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -160,17 +155,12 @@ async def test_all_of_a_group_are_answered_by_what_is_stored(fault: Fault, vault
     used = await vault.ask()
     await vault.consume(used)
     async with vault.held_writer():
+        vault.commit.fail(fault, after=1)
         with_keys = [asyncio.create_task(vault.ask(key=f"k{i}")) for i in range(3)]
         without = asyncio.create_task(vault.ask())
         other_body = asyncio.create_task(vault.ask(46, key="k0"))
         refused = asyncio.create_task(vault.consume(used, key="k9"))
-        await asyncio.sleep(0)
-        real = Commit.__call__
-        patch = pytest.MonkeyPatch()
-        patch.setattr(Commit, "__call__", lambda commit, connection: _fail_second(commit, connection, real, fault))
-        vault.commit.count = 0
     results = await asyncio.gather(*with_keys, without, other_body, refused, return_exceptions=True)
-    patch.undo()
     stored = fault is Fault.STORED
     assert [isinstance(result, Answer) for result in results[:3]] == [stored] * 3
     assert [getattr(result, "code", "") for result in results[3:]] == [
@@ -178,11 +168,6 @@ async def test_all_of_a_group_are_answered_by_what_is_stored(fault: Fault, vault
         "idempotency_key_reused" if stored else "unavailable",
         "unavailable",
     ]
-
-
-def _fail_second(commit: Commit, connection: Any, real: Callable[[Commit, Any], None], fault: Fault) -> None:
-    commit.next = fault if commit.count == 1 else None
-    real(commit, connection)
 
 
 @pytest.mark.parametrize("template", ["postgresql"], indirect=True)
@@ -193,23 +178,16 @@ async def test_a_lost_connection_harms_nobody(vault: House) -> None:
     vault.server.end_other_connections(DATABASE)
     assert (await vault.ask(key="first"))["token"] == first["token"]
 
-    real = Commit.__call__
-    with pytest.MonkeyPatch.context() as patch:
-
-        def cut(commit: Commit, connection: Any) -> None:
-            assert vault.server is not None
-            vault.server.end_other_connections(DATABASE)
-            real(commit, connection)
-
-        patch.setattr(Commit, "__call__", cut)
-        with pytest.raises(Unavailable):
-            await vault.ask(key="second")
+    vault.commit.before = partial(vault.server.end_other_connections, DATABASE)
+    with pytest.raises(Unavailable):
+        await vault.ask(key="second")
+    vault.commit.before = nothing_happens
     assert (await vault.ask(key="second"))["status"] == "approved"
 
 
 WHERE = {
-    "row lost": lambda commit, cells: setattr(commit, "next", Fault.LOST),
-    "row stored": lambda commit, cells: setattr(commit, "next", Fault.STORED),
+    "row lost": lambda commit, cells: commit.fail(Fault.LOST),
+    "row stored": lambda commit, cells: commit.fail(Fault.STORED),
     "swap lost": lambda commit, cells: setattr(cells, "next", Fault.LOST),
     "swap stored": lambda commit, cells: setattr(cells, "next", Fault.STORED),
     "crash before the swap": lambda commit, cells: setattr(cells, "crash", Fault.LOST),

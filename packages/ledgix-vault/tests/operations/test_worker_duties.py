@@ -79,7 +79,7 @@ async def test_one_job_that_fails_does_not_hold_up_the_others(vault: House, monk
 async def test_a_job_whose_commit_failed_is_done_after_its_lease(fault: Fault, vault: House) -> None:
     asked = await vault.ask(REVIEWED)
     vault.clock.advance(DAY)
-    vault.commit.next = fault
+    vault.commit.fail(fault)
     with pytest.raises(Unavailable):
         await vault.do_what_is_due()
     vault.clock.advance(31)

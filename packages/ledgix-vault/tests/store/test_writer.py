@@ -68,16 +68,9 @@ async def test_a_group_has_a_limit(new_vault: Callable[..., House]) -> None:
 
 async def test_nobody_is_answered_before_the_commit_returned(vault: House) -> None:
     answered: list[bool] = []
-    real = vault.commit.__class__.__call__
-
-    def look_then_commit(commit: object, connection: object) -> None:
-        answered.append(task.done())
-        real(commit, connection)  # type: ignore[arg-type]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vault.commit.__class__, "__call__", look_then_commit)
-        task = asyncio.create_task(vault.core.store.run(partial(add, "p")))
-        await task
+    vault.commit.before = lambda: answered.append(task.done())
+    task = asyncio.create_task(vault.core.store.run(partial(add, "p")))
+    await task
     assert answered == [False]
     assert names(vault) == {"p"}
 

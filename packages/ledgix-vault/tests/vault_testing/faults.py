@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -21,15 +21,21 @@ class Crash(Exception):
 
 
 class Commit:
-    """The writer's COMMIT. `next` is the fault of the next one."""
+    """The writer's COMMIT. `following` holds the faults of the next ones, None for one that is to succeed."""
 
     def __init__(self) -> None:
-        self.next: Fault | None = None
+        self.following: list[Fault | None] = []
+        self.before: Callable[[], None] = lambda: None
         self.count = 0
 
+    def fail(self, fault: Fault, *, after: int = 0) -> None:
+        """Fails one COMMIT, the next or the one `after` so many that succeed."""
+        self.following = [*[None] * after, fault]
+
     def __call__(self, connection: Connection) -> None:
-        fault, self.next = self.next, None
+        fault = self.following.pop(0) if self.following else None
         self.count += 1
+        self.before()
         if fault is Fault.LOST:
             raise OSError("the disk went away before COMMIT")
         connection.commit()

@@ -109,8 +109,10 @@ class Template:
         return cls(directory, secrets, server, url)
 
     @contextlib.contextmanager
-    def copy(self, directory: Path, **knobs: Any) -> Iterator[House]:
-        """A fresh Vault like the template, open; on PostgreSQL one at a time."""
+    def copy(self, **knobs: Any) -> Iterator[House]:
+        """A fresh Vault like the template, open; one at a time, so that they can share engines."""
+        directory = self.directory.with_name("copy")
+        shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(self.directory, directory)
         if self.server:
             self.server.restore(DATABASE, metadata.tables)
@@ -121,6 +123,20 @@ class Template:
             yield house
         finally:
             house.close()
+
+
+_databases: dict[str, Database] = {}
+
+
+def open_shared_database(settings: Settings) -> Database:
+    """The same engines whenever the place is the same: most of a test's time would be compiling the same statements.
+
+    Closing drops their connections all the same.
+    """
+    place = settings.database_url or str(settings.database_file)
+    if place not in _databases:
+        _databases[place] = open_database(settings)
+    return _databases[place]
 
 
 async def _register_refunds(vault: Vault, secret: str) -> None:
