@@ -30,7 +30,7 @@ async def listening(vault: Vault) -> AsyncIterator[None]:
     data_dir = vault.settings.data_dir
     listener = bind_socket(data_dir)
     conversations = _Conversations(vault)
-    server = await asyncio.start_unix_server(conversations.hold, sock=listener, limit=LONGEST_LINE)
+    server = await asyncio.start_unix_server(conversations.begin, sock=listener, limit=LONGEST_LINE)
     try:
         yield
     finally:
@@ -47,12 +47,14 @@ class _Conversations:
         self._listening: set[asyncio.Task[Any]] = set()
         self._working: set[asyncio.Task[Any]] = set()
 
-    async def hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: a command and its answer."""
+        self._listening.add(asyncio.create_task(self._hold(reader, writer)))
+
+    async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         try:
-            self._listening.add(task)
             line = await _read_line(reader)
             self._listening.discard(task)
             self._working.add(task)

@@ -80,7 +80,7 @@ def extract_archive(source: Path, target: Path) -> Manifest:
         with tarfile.open(source, mode="r:") as tar:
             manifest = _read_manifest(tar)
             missing = set(manifest.files)
-            for member in tar:
+            while (member := tar.next()) is not None:
                 _extract(tar, member, manifest, missing, target)
                 missing.discard(member.name)
     except tarfile.TarError as error:

@@ -1,0 +1,192 @@
+"""What the commands print, and how they refuse."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledgix_vault.cli import main
+from ledgix_vault.cli.root import in_words
+from ledgix_vault.control.client import ask
+from ledgix_vault.errors import VaultError
+from ledgix_vault.settings import Settings
+from ledgix_vault.tenancy.scopes import PRESETS, Scope
+
+COMMANDS = ("init", "serve", "backup", "restore", "check", "recover", "keys create", "keys list", "tenants create")
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """`here("keys", "create")`: exit status, stdout and stderr of a command that stops before it opens anything."""
+
+    def run_here(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ledgix-vault", *map(str, arguments)])
+        monkeypatch.setattr("ledgix_vault.logs.configure_logs", lambda *_: None)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run_here
+
+
+def test_init_prints_everything_once(template: Any) -> None:
+    assert set(template.printed) == {"tenant", "tenant_name", "email", "password", "api_key"}
+    assert template.printed["tenant_name"] == "acme"
+    assert template.printed["email"] == "owner@localhost"
+    assert len(template.printed["password"]) >= 20
+    assert template.printed["api_key"].startswith("lgx_")
+    for name in ("vault.db", "high-water.db", "keys/unlock.key"):
+        assert (template.data / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_init_refuses_a_directory_in_use(cli: Any, vault: Any) -> None:
+    before = sorted(vault.data.rglob("*"))
+    refusal = cli.run("init", "--data", vault.data).refusal()
+    assert f"Refused: {vault.data} is not empty." in refusal
+    assert sorted(vault.data.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches(here: Any, command: str) -> None:
+    status, out, _ = here(*command.split(), "--help")
+    assert status == 0
+    assert "--data" in out
+    assert "ledgix-vault " in out
+
+
+def test_help_of_the_whole_shows_the_first_steps(here: Any) -> None:
+    status, out, _ = here("--help")
+    assert status == 0
+    for line in ("ledgix-vault init --data ./vault", "ledgix-vault serve --data ./vault", "keys create"):
+        assert line in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "No such command"),
+        (["serve"], "Missing option '--data'"),
+        (["serve", "--data", "x", "--port", "70000"], "65535"),
+        (["keys", "create", "--data", "x", "--name", "a"], "Give either --preset or --scope"),
+        (["keys", "create", "--data", "x", "--name", "a", "--preset", "agent", "--scope", "ledger"], "Give either"),
+        (["keys", "create", "--data", "x", "--name", "a", "--preset", "root"], "'root'"),
+        (["init", "--data", "x", "--email", "nobody"], "no e-mail address"),
+        (["recover", "--data", "x", "--reason", "y"], "--accept-loss"),
+        (["recover", "--data", "x", "--accept-loss", "--reason", " "], "Say in one line"),
+    ],
+)
+def test_wrong_usage(here: Any, arguments: list[str], said: str) -> None:
+    status, out, err = here(*arguments)
+    assert (status, out) == (2, "")
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("serve",),
+        ("check",),
+        ("keys", "list"),
+        ("tenants", "list"),
+        ("backup", "--to", "/nowhere/x.tar"),
+        ("recover", "--accept-loss", "--reason", "y"),
+    ],
+)
+def test_a_directory_that_is_not_there(here: Any, tmp_path: Path, command: tuple[str, ...]) -> None:
+    status, out, err = here(*command, "--data", tmp_path / "none")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"Refused: There is no directory {tmp_path / 'none'}.\n")
+    assert "ledgix-vault init" in err
+
+
+def test_a_wrong_setting_names_itself(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_JWT_TTL", "soon")
+    status, _, err = here("serve", "--data", tmp_path)
+    assert status == 1
+    assert "VAULT_JWT_TTL" in err
+    assert "docs/settings.md" in err
+
+
+def test_a_short_password(here: Any, tmp_path: Path) -> None:
+    status, _, err = here("init", "--data", tmp_path / "new", "--password", "short")
+    assert status == 1
+    assert "8 to 1,024 characters" in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_version(here: Any) -> None:
+    status, out, _ = here("--version")
+    assert status == 0
+    assert out.startswith("ledgix-vault 0.")
+
+
+@pytest.fixture
+def settings(vault: Any) -> Settings:
+    return Settings.load(data_dir=vault.data)
+
+
+def test_keys_from_birth_to_death(settings: Settings) -> None:
+    made = ask(settings, "keys.create", {"name": "bot", "preset": "agent", "agent_ids": ["billing-*"]})
+    assert made["scopes"] == [str(scope) for scope in Scope if scope in PRESETS["agent"]]
+    assert made["agent_ids"] == ["billing-*"]
+    follower = ask(settings, "keys.rotate", {"key_id": made["key_id"]})
+    assert follower["replaces"] == made["key_id"]
+    assert follower["api_key"] != made["api_key"]
+    assert follower["scopes"] == made["scopes"]
+    revoked = ask(settings, "keys.revoke", {"key_id": made["key_id"]})
+    assert ask(settings, "keys.revoke", {"key_id": made["key_id"]}) == revoked
+    listed = ask(settings, "keys.list", {})["keys"]
+    assert [key["key_id"] for key in listed][1:] == [made["key_id"], follower["key_id"]]
+    assert [key["revoked_at"] is None for key in listed] == [True, False, True]
+    assert not any("api_key" in key for key in listed)
+    with pytest.raises(VaultError, match="revoked key can't be rotated"):
+        ask(settings, "keys.rotate", {"key_id": made["key_id"]})
+
+
+def test_tenants_and_whose_key_is_meant(settings: Settings) -> None:
+    other = ask(settings, "tenants.create", {"name": "other"})
+    assert set(other) == {"tenant", "tenant_name", "api_key"}
+    listed = ask(settings, "tenants.list", {})["tenants"]
+    assert [tenant["tenant_name"] for tenant in listed] == ["acme", "other"]
+    with pytest.raises(VaultError, match="Say which tenant, with --tenant: acme, other"):
+        ask(settings, "keys.create", {"name": "bot", "preset": "agent"})
+    for asked in ("other", other["tenant"]):
+        made = ask(settings, "keys.create", {"name": "bot", "preset": "agent", "tenant": asked})
+        assert made["tenant"] == other["tenant"]
+    assert len(ask(settings, "keys.list", {"tenant": "other"})["keys"]) == 3
+    with pytest.raises(VaultError, match="There is a tenant named 'other' already"):
+        ask(settings, "tenants.create", {"name": "other"})
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "said"),
+    [
+        ("keys.create", {"name": "", "preset": "agent"}, "name: must be 1 to 120 printable characters"),
+        ("keys.create", {"name": "a\nb", "preset": "agent"}, "name: must be"),
+        ("keys.create", {"name": 5, "preset": "agent"}, "name: must be a string"),
+        ("keys.create", {"name": "a", "preset": "root"}, "no preset 'root'"),
+        ("keys.create", {"name": "a", "scopes": ["root"]}, "no scope 'root'"),
+        ("keys.create", {"name": "a", "scopes": []}, "Give a preset or scopes"),
+        ("keys.create", {"name": "a", "preset": "agent", "agent_ids": [""]}, "agent_ids: must be a list"),
+        ("keys.create", {"name": "a", "preset": "agent", "tenant": "nobody"}, "There is no tenant 'nobody'"),
+        ("keys.revoke", {"key_id": "nobody"}, "There is no API key with the id 'nobody'"),
+        ("keys.burn", {}, "doesn't know the command 'keys.burn'"),
+    ],
+)
+def test_a_command_that_makes_no_sense(template: Any, command: str, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(VaultError) as refused:
+        ask(Settings.load(data_dir=template.data), command, arguments)
+    assert said in in_words(refused.value)
+
+
+def test_tables_show_no_control_characters(here: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = {"tenants": [{"tenant": "t", "tenant_name": "a\x1b[2J", "keys": 1, "ledger_entries": 2}]}
+    monkeypatch.setattr("ledgix_vault.cli.tenants.ask", lambda *_: json.loads(json.dumps(evil)))
+    _, out, _ = here("tenants", "list", "--data", settings.data_dir)
+    assert "a\\x1b[2J" in out
+    assert "\x1b" not in out
