@@ -39,8 +39,10 @@ ENTRIES = 256  # as many as a tile holds
 def eventful(sqlite_template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data directory of a Vault in which everything has happened once."""
     directory = tmp_path_factory.mktemp("eventful") / "vault"
-    with sqlite_template.copy(directory, jwt_ttl=300) as house:
+    with sqlite_template.copy() as house:
         asyncio.run(_live(house))
+        house.close()
+        shutil.copytree(house.settings.data_dir, directory)
     return directory
 
 

@@ -44,10 +44,11 @@ def test_init_prints_everything_once(template: Any) -> None:
         assert (template.data / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_init_refuses_a_directory_in_use(cli: Any, vault: Any) -> None:
+def test_init_refuses_a_directory_in_use(here: Any, vault: Any) -> None:
     before = sorted(vault.data.rglob("*"))
-    refusal = cli.run("init", "--data", vault.data).refusal()
-    assert f"Refused: {vault.data} is not empty." in refusal
+    status, out, err = here("init", "--data", vault.data)
+    assert (status, out) == (1, "")
+    assert err == f"Refused: {vault.data} is not empty.\nGive a new or an empty directory; nothing was changed.\n"
     assert sorted(vault.data.rglob("*")) == before
 
 
@@ -102,6 +103,16 @@ def test_a_directory_that_is_not_there(here: Any, tmp_path: Path, command: tuple
     assert (status, out) == (1, "")
     assert err.startswith(f"Refused: There is no directory {tmp_path / 'none'}.\n")
     assert "ledgix-vault init" in err
+
+
+def test_a_damaged_database(here: Any, vault: Any) -> None:
+    (vault.data / "vault.db").write_bytes(b"garbage" * 1000)
+    status, out, err = here("serve", "--data", vault.data, "--port", "0")
+    assert (status, out) == (1, "")
+    assert err == (
+        f"Refused: The file {vault.data}/vault.db can't be read: file is not a database.\n"
+        "If it is damaged, put it back from a backup; if it is a server, check that it runs and the URL is right.\n"
+    )
 
 
 def test_a_wrong_setting_names_itself(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

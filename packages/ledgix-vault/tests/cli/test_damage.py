@@ -93,12 +93,3 @@ def test_damage_is_refused_in_words(vault: Any, damage: Damage, said: str, remed
     assert said.format(data=vault.data) in refused.value.detail
     assert remedy.lower() in refused.value.remedy.lower()
     assert "sqlalche.me" not in str(refused.value)
-
-
-def test_what_the_command_prints(cli: Any, vault: Any) -> None:
-    (vault.data / "vault.db").write_bytes(b"garbage" * 1000)
-    refusal = cli.run("serve", "--data", vault.data, "--port", "0").refusal()
-    assert refusal == (
-        f"Refused: The file {vault.data}/vault.db can't be read: file is not a database.\n"
-        "If it is damaged, put it back from a backup; if it is a server, check that it runs and the URL is right.\n"
-    )
