@@ -63,15 +63,6 @@ def refunds(tenant: Tenant) -> Tenant:
     return tenant
 
 
-@pytest.fixture(scope="session")
-def new_short_lived_tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Tenant]]:
-    """Tenants of a Vault with unusual settings."""
-    settings: dict[str, Any] = {"jwt_ttl": 1, "mint_window": 1, "delegation_window": 1, "checkpoint_interval": 20}
-    names = {"jwt_issuer": "me", "jwt_audience": "you"}
-    with running_vault(tmp_path_factory.mktemp("short-lived"), 20, **settings, **names) as (_, tenants):
-        yield tenants.pop
-
-
 @pytest.fixture
 def fresh_vault(tmp_path: Path) -> Iterator[Callable[..., tuple[RunningVault, list[Tenant]]]]:
     """`fresh_vault(tenants=1, jwt_ttl=1)`: a Vault of this test's own, with settings by name."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from running_vault import Tenant, eventually, succeeded
+from running_vault import Tenant, eventually, running_vault, succeeded
 from wire import MEDIUM, SMALL, TOOL, decoded, delegated, jti_of, mint, moment, problem, well_formed
 
 
+@pytest.fixture(scope="module")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Tenant]]:
+    settings = {"jwt_ttl": 1, "mint_window": 1, "delegation_window": 1, "jwt_issuer": "me", "jwt_audience": "you"}
+    with running_vault(tmp_path_factory.mktemp("short-lived"), 20, **settings) as (_, made):
+        yield made
+
+
 @pytest.fixture
-def tenant(new_short_lived_tenant: Callable[[], Tenant]) -> Tenant:
-    found = new_short_lived_tenant()
+def tenant(tenants: list[Tenant]) -> Tenant:
+    found = tenants.pop()
     found.register_refunds()
     return found
 

@@ -15,7 +15,7 @@ import pytest
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from running_vault import Tenant, eventually, succeeded
+from running_vault import RunningVault, Tenant, eventually, succeeded
 from wire import LARGE, MEDIUM, SMALL, TOOL, UNKNOWN, mint, problem
 
 MIDPOINTS = {"extra_high": 0.95, "high": 0.85, "medium": 0.60, "low": 0.20, "none": 0.0}
@@ -77,6 +77,7 @@ CHECKPOINT = {
     "export_uri",
     "export_status",
 }
+FreshVault = Callable[..., tuple[RunningVault, list[Tenant]]]
 PROOFS = ("/ledger/proof/inclusion", "/ledger/proof/bundle")
 
 
@@ -336,9 +337,9 @@ def test_a_checkpoint_covers_everything_by_itself_soon(busy: Tenant) -> None:
     assert newest["root_hash"] == root([entry["leaf_hash"] for entry in reversed(entries)])
 
 
-def test_before_its_checkpoint_an_entry_has_no_place(new_short_lived_tenant: Callable[[], Tenant]) -> None:
-    """On a Vault that signs every 20 s, and at once when a proof is asked for."""
-    tenant = new_short_lived_tenant()
+def test_before_its_checkpoint_an_entry_has_no_place(fresh_vault: FreshVault) -> None:
+    """On a Vault that signs once a minute, and at once when a proof is asked for."""
+    _, (tenant,) = fresh_vault(checkpoint_interval=60, mmd_seconds=120)
     asked = tenant.agent.ask("x")["request_id"]
     assert all(entry["leaf_index"] is entry["checkpoint_id"] is None for entry in tenant.entries())
     assert tenant.agent.read("/ledger/checkpoints")["checkpoints"] == []
