@@ -18,11 +18,12 @@ DAY = 24 * 3600
 async def test_a_hand_out_that_takes_too_long_reads_as_processing(
     vault: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clearance_status, "PATIENCE", 0.02)
     asked = await vault.ask(REVIEWED)
     await vault.approve(asked)
-    async with vault.held_writer():
-        answer = await vault.poll(asked)
+    with monkeypatch.context() as patch:
+        patch.setattr(clearance_status, "PATIENCE", 0.02)
+        async with vault.held_writer():
+            answer = await vault.poll(asked)
     assert answer["status"] == "processing"
     assert answer["decision_status"] == "approved_pending_review"
     assert answer["token"] is None

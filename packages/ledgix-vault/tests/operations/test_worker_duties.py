@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from dataclasses import replace
 
 import pytest
 from vault_testing.faults import Fault
@@ -10,10 +12,11 @@ from vault_testing.house import REVIEWED, House, told
 
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import SYSTEM
-from ledgix_vault.errors import Unavailable
+from ledgix_vault.errors import HighWaterConflict, Unavailable
 from ledgix_vault.operations import run_due_jobs
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
 from ledgix_vault.store import schema
+from ledgix_vault.store.high_water import HighWater
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.tenancy.api_keys import hash_secret
 from ledgix_vault.tenancy.scopes import PRESETS, Preset
@@ -34,12 +37,45 @@ async def test_no_growth_no_checkpoint(vault: House) -> None:
 
 async def test_a_clock_that_runs_behind_signs_nothing(vault: House) -> None:
     await vault.ask()
+    vault.clock.advance(5)
     await vault.checkpoint()
     vault.close()
     vault.clock.advance(-10)
     vault.open()
-    await vault.ask()  # the log's own time never runs backwards
+    await vault.ask()  # its time is the log's own, which never runs backwards
+    with pytest.raises(Unavailable, match="clock runs behind"):
+        await vault.checkpoint()
+    vault.clock.advance(10)
     assert await vault.checkpoint() == 1
+
+
+async def test_a_cell_of_another_history_stops_its_log_and_no_other(vault: House) -> None:
+    await vault.checkpoint()
+    mine, other = vault.owner.tenant_id, vault.stranger.tenant_id
+    for tenant in (vault.owner, vault.stranger):
+        await vault.ask(by=tenant)
+    key_id = vault.core.store.log(mine).key_id
+    cell = vault.cells.read(key_id)
+    assert cell is not None
+    moved = replace(cell, checkpoint_id=cell.checkpoint_id + 1, checkpoint_hash="0" * 64)
+    vault.cells.advance(cell, moved)
+    for _ in range(2):
+        with pytest.raises(HighWaterConflict, match="another history"):
+            await vault.checkpoint()
+    ids = [published.checkpoint.checkpoint_id for of in (mine, other) if (published := vault.core.store.published(of))]
+    assert ids == [1, 2]
+    vault.close()  # nor would it start again
+
+
+async def test_a_cell_that_is_gone_stops_its_log(vault: House) -> None:
+    await vault.checkpoint()
+    await vault.ask()
+    vault.settings.high_water.unlink()
+    with contextlib.closing(HighWater.create(vault.settings.high_water)) as empty:
+        vault.cells.real = empty
+        with pytest.raises(HighWaterConflict, match="is gone"):
+            await vault.checkpoint()
+    vault.close()
 
 
 async def test_checkpoints_while_the_log_grows(vault: House) -> None:

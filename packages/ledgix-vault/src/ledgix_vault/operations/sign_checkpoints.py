@@ -43,33 +43,54 @@ async def sign_checkpoints(vault: Vault, high_water: HighWater, tenant_ids: Sequ
         return 0
     signed: list[Signed] = await vault.store.run(partial(_sign, vault, grown))
     # Committed: the rows exist, and readers stop below them.
-    await asyncio.to_thread(_advance, vault, high_water, signed)
+    held, conflict = await asyncio.to_thread(_advance, vault, high_water, signed)
     # The cells hold them: from here on only a history that contains them can be served.
-    for fresh in signed:
+    for fresh in held:
         vault.store.publish(fresh.tenant_id, fresh.checkpoint, fresh.edges)
+    if conflict is not None:
+        raise conflict
     return len(signed)
 
 
-def _advance(vault: Vault, high_water: HighWater, signed: Sequence[Signed]) -> None:
-    """Moves all cells with one sync; raises `HighWaterConflict` when one is not where this history left it."""
+def _advance(
+    vault: Vault, high_water: HighWater, signed: Sequence[Signed]
+) -> tuple[Sequence[Signed], HighWaterConflict | None]:
+    """Moves all cells with one sync. A log whose cell is not where this history left it doesn't hold up the others:
+    the checkpoints whose cells moved, and the first conflict."""
     try:
         high_water.advance_all([(_believed_cell(vault, fresh), Cell.of(fresh.checkpoint)) for fresh in signed])
     except HighWaterConflict:
-        for fresh in signed:
+        return _advance_one_by_one(vault, high_water, signed)
+    return signed, None
+
+
+def _advance_one_by_one(
+    vault: Vault, high_water: HighWater, signed: Sequence[Signed]
+) -> tuple[Sequence[Signed], HighWaterConflict | None]:
+    held, conflict = [], None
+    for fresh in signed:
+        try:
             _advance_from_where_it_is(vault, high_water, fresh)
+            held.append(fresh)
+        except HighWaterConflict as error:
+            conflict = conflict or error
+    return held, conflict
 
 
 def _advance_from_where_it_is(vault: Vault, high_water: HighWater, fresh: Signed) -> None:
     """An earlier swap may have happened although it seemed to fail: a cell that holds one of our own rows is ours."""
-    cell, target = high_water.read(fresh.checkpoint.signer_key_id), Cell.of(fresh.checkpoint)
+    key_id, target = fresh.checkpoint.signer_key_id, Cell.of(fresh.checkpoint)
+    cell = high_water.read(key_id)
     if cell == target:
         return
-    if cell is not None and cell != _believed_cell(vault, fresh):
+    if cell != _believed_cell(vault, fresh):
+        if cell is None:
+            raise HighWaterConflict(f"The high-water cell of log {key_id} is gone.")
         stored = vault.store.read_and_wait(
             lambda connection: load_checkpoint(connection, fresh.tenant_id, cell.checkpoint_id)
         )
         if stored is None or Cell.of(stored) != cell:
-            raise HighWaterConflict(f"The high-water cell of log {cell.key_id} holds another history's checkpoint.")
+            raise HighWaterConflict(f"The high-water cell of log {key_id} holds another history's checkpoint.")
     high_water.advance(cell, target)
 
 
