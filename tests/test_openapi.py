@@ -62,7 +62,13 @@ def test_generated_requests(
         return
 
     @given(case=operations[label].as_strategy(generation_mode=mode))
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+    @settings(
+        max_examples=150,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
     def send(case: Any) -> None:
         key = {"X-Vault-API-Key": module_tenant.full.secret}
         case.call_and_validate(headers=key, excluded_checks=NOT_CHECKED)

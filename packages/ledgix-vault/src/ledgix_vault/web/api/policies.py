@@ -32,7 +32,9 @@ async def post_policy(vault: TheVault, asked: AKnock) -> Response:
 
 
 @router.put(
-    "/tool-schemas/{tool_name:path}", **answers("ToolSchema", 422), openapi_extra=body("JsonSchema", idempotent=False)
+    "/tool-schemas/{tool_name:path}",
+    **answers("ToolSchema", 404, 422),
+    openapi_extra=body("JsonSchema", idempotent=False),
 )
 async def put_tool_schema(tool_name: str, vault: TheVault, asked: AKnock) -> Response:
     """Register the JSON Schema of a tool's arguments: rules are type-checked against it from then on."""
