@@ -26,6 +26,7 @@ from ledgix_vault.settings import Settings, listening_url
 from ledgix_vault.store.dbapi import version_warning
 from ledgix_vault.store.lock import DirectoryLock
 from ledgix_vault.web.app import build_app
+from ledgix_vault.web.heads import BoundedHeads
 from ledgix_vault.worker import Worker
 
 KEEP_ALIVE = 65  # seconds: longer than clients and proxies keep an idle connection, so that they end it, not we
@@ -53,7 +54,7 @@ async def _serve(opened: OpenVault, listener: socket.socket, ready: Callable[[],
     worker = Worker(vault, opened.high_water)
     configuration = uvicorn.Config(
         build_app(vault, worker),
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="off",  # the blocks below are the lifespan
         log_config=None,

@@ -24,6 +24,7 @@ from ledgix_vault.store.logs import load_checkpoints
 from ledgix_vault.store.read_only import frozen_view
 
 Serve = Callable[..., Any]
+ENDED = b"\r\nConnection: close\r\n\r\n"
 
 
 def test_a_day_in_the_life(cli: Any, vault: Any, serve: Serve, tmp_path: Path) -> None:
@@ -46,11 +47,24 @@ def test_a_day_in_the_life(cli: Any, vault: Any, serve: Serve, tmp_path: Path) -
     assert checked["tenants"][0]["verified_entries"] == 5
     assert cli.run("backup", "--data", vault.data, "--to", tmp_path / "b.tar", "--json").json["database"]
 
+    assert _answer_to(server.url, b"GET /health HTTP/1.1\r\nX: " + b"a" * 200_000)[:12] in (b"HTTP/1.1 400", b"")
+    assert _answer_to(server.url, b"GET /health HTTP/1.1\r\nX: " + b"a" * 20_000 + ENDED).startswith(b"HTTP/1.1 200")
+
     assert server.end() == 0
     assert not (vault.data / "control.sock").exists()
     assert not (vault.data / "vault.db-wal").exists()
     assert "vault_stopping" in server.log.read_text()
     _check_all_signed(vault.data, entries=5)
+
+
+def _answer_to(url: str, request: bytes) -> bytes:
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=15) as connection:
+        try:
+            connection.sendall(request)
+            return connection.recv(65536)
+        except ConnectionError:  # closed while we were still sending
+            return b""
 
 
 def _check_all_signed(data: Path, entries: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -18,19 +17,21 @@ KeyId = Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, as `
 SHOWN_ONCE = "The API key is shown once; only its hash is stored."
 
 
-def _choices(kind: type[StrEnum]) -> str:
-    return ", ".join(kind)
-
-
 @app.command()
 def create(
     data: Data,
-    name: Annotated[str, typer.Option(help="What the key is for; shown in lists and in the ledger.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="What the key is for; shown in lists and in the ledger.")],
     preset: Annotated[
-        Preset | None, typer.Option(help="A set of scopes for one kind of holder.", show_default=False)
+        Preset | None,
+        typer.Option(metavar="PRESET", help=f"One of {', '.join(Preset)}; see above.", show_default=False),
     ] = None,
     scope: Annotated[
-        list[Scope] | None, typer.Option(help="A single right instead of a preset; repeat it.", show_default=False)
+        list[Scope] | None,
+        typer.Option(
+            metavar="SCOPE",
+            help=f"Single rights instead of a preset; repeat it. There are {', '.join(Scope)}.",
+            show_default=False,
+        ),
     ] = None,
     agent_id: Annotated[
         list[str] | None,

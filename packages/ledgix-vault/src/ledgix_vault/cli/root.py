@@ -16,12 +16,12 @@ REFUSED = 1
 INTERRUPTED = 130  # as shells report SIGINT
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command("init")(vault.init)
-app.command("serve")(vault.serve)
-app.command("backup")(upkeep.backup)
-app.command("restore")(upkeep.restore)
-app.command("check")(upkeep.check)
-app.command("recover")(upkeep.recover)
+app.command("init", short_help="Create a new Vault.")(vault.init)
+app.command("serve", short_help="Run the Vault until SIGTERM or Ctrl-C.")(vault.serve)
+app.command("backup", short_help="Write a backup, while the Vault runs or not.")(upkeep.backup)
+app.command("restore", short_help="Put a backup into a new data directory.")(upkeep.restore)
+app.command("check", short_help="Verify every ledger, and every row against it.")(upkeep.check)
+app.command("recover", short_help="Go on when the newest database is lost for good.")(upkeep.recover)
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 

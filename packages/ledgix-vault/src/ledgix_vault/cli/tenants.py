@@ -14,13 +14,14 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Tenants: each has its own policies, keys, reviews and ledger, and sees nothing of the others.",
+    short_help="Tenants: create and list.",
 )
 
 
 @app.command()
 def create(
     data: Data,
-    name: Annotated[str, typer.Option(help="The tenant's name, unique in this Vault.")],
+    name: Annotated[str, typer.Option(metavar="NAME", help="The tenant's name, unique in this Vault.")],
     database_url: DatabaseUrl = None,
     config: Config = None,
     as_json: AsJson = False,

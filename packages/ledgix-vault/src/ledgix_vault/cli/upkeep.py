@@ -136,7 +136,7 @@ def check(data: Data, database_url: DatabaseUrl = None, config: Config = None, a
 
 def recover(
     data: Data,
-    reason: Annotated[str, typer.Option(help="What happened; it is written into the ledger.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="What happened; it is written into the ledger.")],
     accept_loss: Annotated[
         bool, typer.Option("--accept-loss", help="Say that the newer database is lost for good.")
     ] = False,

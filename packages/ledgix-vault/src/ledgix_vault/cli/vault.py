@@ -16,11 +16,16 @@ LONGEST_EMAIL = 254  # RFC 5321, errata 1690
 
 def init(
     data: Data,
-    tenant: Annotated[str, typer.Option(help="Name of the first tenant.")] = "default",
-    email: Annotated[str, typer.Option(help="Address of the first owner.")] = "owner@localhost",
+    tenant: Annotated[str, typer.Option(metavar="NAME", help="Name of the first tenant.")] = "default",
+    email: Annotated[str, typer.Option(metavar="EMAIL", help="Address of the first owner.")] = "owner@localhost",
     password: Annotated[
         str | None,
-        typer.Option(help="The owner's password; one is made up and shown when this is left out.", show_default=False),
+        typer.Option(
+            metavar="PASSWORD",
+            help="The owner's password. Better leave it out, and one is made up and shown: other users can see a"
+            " command's arguments.",
+            show_default=False,
+        ),
     ] = None,
     database_url: DatabaseUrl = None,
     config: Config = None,
@@ -66,9 +71,12 @@ def init(
 
 def serve(
     data: Data,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1]")
+    ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.  [default: 8000]")
+        int | None,
+        typer.Option(metavar="PORT", min=0, max=65535, help="Port to listen on; 0 takes a free one.  [default: 8000]"),
     ] = None,
     database_url: DatabaseUrl = None,
     config: Config = None,
