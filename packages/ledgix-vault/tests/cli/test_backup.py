@@ -8,18 +8,22 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ledgix_vault.app import initialise, open_vault
+from ledgix_vault.app import initialise, open_keys, open_vault, recover_vault
 from ledgix_vault.control.client import ask
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.operations.back_up import back_up
+from ledgix_vault.operations.check_vault import check_vault
 from ledgix_vault.operations.create_tenant import Owner
 from ledgix_vault.operations.restore_backup import restore_backup
 from ledgix_vault.settings import Settings
+from ledgix_vault.store.high_water import read_cells
+from ledgix_vault.store.read_only import frozen_view
 
 
 @pytest.fixture
@@ -243,3 +247,25 @@ def test_any_other_file(moved: Settings, tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"hello" * 1000)
     _check_refused(tmp_path / "text", moved.data_dir, "isn't a backup of Ledgix")
     _check_refused(tmp_path / "missing", moved.data_dir, "No such file")
+
+
+def test_going_on_without_the_high_water_file(settings: Settings, backup: Path, moved: Settings) -> None:
+    restore_backup(backup, moved.data_dir)
+    shutil.copy(settings.key_file, moved.key_file)
+    with pytest.raises(StartRefused, match=r"The high-water file .* is missing"):
+        recover_vault(moved, "volume lost", cells_lost=False)
+    (recovered,) = recover_vault(moved, "volume lost", cells_lost=True)
+    assert (recovered.events_left, recovered.lost) == (2, None)
+    assert ask(moved, "tenants.list", {})["tenants"][0]["ledger_entries"] == 3
+    with frozen_view(moved) as connection:
+        assert check_vault(connection, read_cells(moved.high_water), partial(open_keys, moved)).intact
+    with pytest.raises(StartRefused, match="There is a high-water file"):
+        recover_vault(moved, "again", cells_lost=True)
+
+
+def test_a_recovery_that_fails_leaves_no_empty_high_water_file(settings: Settings) -> None:
+    settings.high_water.unlink()
+    settings.key_file.unlink()
+    with pytest.raises(StartRefused, match=r"The key file .* is missing"):
+        recover_vault(settings, "volume lost", cells_lost=True)
+    assert not settings.high_water.exists()
