@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the modules that several test files share
+pytest.register_assert_rewrite("running_vault", "wire", "description", "reading", "clients")
 
-from running_vault import RunningVault, Tenant, running_vault
+from running_vault import RunningVault, Tenant, running_vault, succeeded  # noqa: E402 - by the path above
+from wire import LARGE, MEDIUM, SMALL, TOOL, mint  # noqa: E402
 
 TENANTS = 180
 
@@ -72,3 +74,18 @@ def fresh_vault(tmp_path: Path) -> Iterator[Callable[..., tuple[RunningVault, li
             return stack.enter_context(running_vault(tmp_path, tenants, **settings))
 
         yield open_one
+
+
+@pytest.fixture
+def busy(refunds: Tenant) -> Tenant:
+    """A tenant whose log has every kind of event that contract section 6 tells apart."""
+    approved = refunds.agent.ask(TOOL, {"amount": 45, "rate": 0.1, "note": "Grüße"}, session_id="s")
+    succeeded(refunds.gateway.consume(approved["token"]))
+    succeeded(mint(refunds, refunds.agent.ask(TOOL, SMALL)["request_id"]))
+    refunds.agent.ask(TOOL, LARGE)
+    for decision in (True, False):
+        succeeded(refunds.reviewer.decide(refunds.agent.ask(TOOL, MEDIUM)["request_id"], approved=decision))
+    succeeded(refunds.agent.decide(refunds.agent.ask(TOOL, MEDIUM)["request_id"], approved=False))
+    refunds.set_reviews(quorum=2)
+    succeeded(refunds.full.put("/tool-schemas/x", {"type": "object"}))
+    return refunds

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 import ledgix
+from clients import ConnectOwn, detached, own_clients, settings_for
 from ledgix import (
     AsyncLedgix,
     ClearanceDenied,
-    ClientSettings,
     Ledgix,
     ReviewExpired,
     ReviewPending,
@@ -25,50 +20,31 @@ from ledgix import (
     TokenMismatch,
     TokenReplayed,
     VaultRefused,
-    VerificationError,
 )
-from running_vault import Key, Tenant, decide_soon
+from running_vault import Tenant, decide_soon
 
 APPROVED, REVIEWED, DENIED = {"amount": 45}, {"amount": 450}, {"amount": 4500}
 TOOL = "stripe_refund"
-LEDGIX = str(Path(sys.executable).with_name("ledgix"))
-Connect = Callable[..., Ledgix]
-
-
-def settings_for(tenant: Tenant, key: Key | None = None, **settings: Any) -> ClientSettings:
-    return ClientSettings(
-        vault_url=tenant.url,
-        vault_api_key=(key or tenant.agent).secret,
-        **{"tenant": tenant.tenant_id, "review_poll_interval": 0.02, "review_timeout": 10, **settings},
-    )
 
 
 @pytest.fixture
-def connect(refunds: Tenant) -> Iterator[Connect]:
-    """Gives clients with the test tenant's agent key, or another one of its keys."""
-    opened: list[Ledgix] = []
-
-    def open_one(key: Key | None = None, **settings: Any) -> Ledgix:
-        opened.append(Ledgix(settings_for(refunds, key, **settings)))
-        return opened[-1]
-
-    yield open_one
-    for client in opened:
-        client.close()
+def connect(refunds: Tenant) -> Iterator[ConnectOwn]:
+    with own_clients(refunds) as open_one:
+        yield open_one
 
 
 @pytest.fixture
-def client(connect: Connect) -> Ledgix:
+def client(connect: ConnectOwn) -> Ledgix:
     return connect()
 
 
 @pytest.fixture
-def full(connect: Connect, refunds: Tenant) -> Ledgix:
+def full(connect: ConnectOwn, refunds: Tenant) -> Ledgix:
     return connect(refunds.full)
 
 
 @pytest.fixture
-def reviewer(connect: Connect, refunds: Tenant) -> Ledgix:
+def reviewer(connect: ConnectOwn, refunds: Tenant) -> Ledgix:
     return connect(refunds.reviewer)
 
 
@@ -123,7 +99,7 @@ def test_a_review_that_expires(client: Ledgix, full: Ledgix) -> None:
         client.request_clearance(TOOL, REVIEWED)
 
 
-def test_a_detached_review(client: Ledgix, reviewer: Ledgix, connect: Connect) -> None:
+def test_a_detached_review(client: Ledgix, reviewer: Ledgix, connect: ConnectOwn) -> None:
     review = detached(client)
     assert review.status().is_open
     reviewer.decide_review(review.request_id, approved=True, reason="fine")
@@ -181,7 +157,7 @@ def test_mint(client: Ledgix, full: Ledgix, reviewer: Ledgix) -> None:
     assert denied.value.reason_code == "policy_denied"
 
 
-def test_another_tenants_token_is_refused(connect: Connect, other: Tenant) -> None:
+def test_another_tenants_token_is_refused(connect: ConnectOwn, other: Tenant) -> None:
     other.register_refunds()
     with pytest.raises(TokenError):
         connect(other.agent).request_clearance(TOOL, APPROVED)  # configured with the wrong tenant
@@ -220,78 +196,6 @@ def test_a_flawed_policy_names_line_and_column(full: Ledgix) -> None:
     with pytest.raises(VaultRefused, match="line 1") as refused:
         full.register_policy("bad", definition="rules: [{id: a, effect: approve, when: ['args.amount <=']}]")
     assert refused.value.code == "policy_invalid"
-
-
-# Evidence
-
-
-def test_ledger_and_proofs(client: Ledgix, full: Ledgix) -> None:
-    first = client.request_clearance(TOOL, APPROVED)
-    proof = full.inclusion_proof(first.request_id)
-    full.consume(str(first.token))
-    consumed = full.ledger(limit=1)[0]
-    assert (consumed.kind, consumed.request_id) == ("token.consumed", first.request_id)
-    newer = full.inclusion_proof(event_uuid=consumed.event_uuid)
-    old, new = proof.checkpoint.checkpoint_id, newer.checkpoint.checkpoint_id
-    assert full.consistency_proof(old, new).path
-    assert full.checkpoints(limit=1)[0].checkpoint_id >= new
-    verified = full.verify_ledger()
-    assert verified.intact, verified.error
-    assert verified.verified_entries >= proof.tree_size
-
-
-@pytest.mark.parametrize("preset", ["agent", "auditor"], ids=["redacted", "full"])
-def test_a_bundle_passes_the_command_line(connect: Connect, refunds: Tenant, preset: str, tmp_path: Path) -> None:
-    clearance = connect().request_clearance(TOOL, APPROVED)
-    bundle = connect(refunds.keys[preset]).proof_bundle(clearance.request_id)
-    assert bundle.report is not None
-    assert bundle.report.redacted is (preset == "agent")
-    file = tmp_path / "bundle.json"
-    file.write_bytes(bundle.raw)
-    good = verify_by_command_line(file)
-    assert good.returncode == 0, good.stdout + good.stderr
-    assert json.loads(good.stdout)["intact"] is True
-    file.write_bytes(bundle.raw.replace(b'"tool_name":"stripe_refund"', b'"tool_name":"stripe_refunD"', 1))
-    if preset == "auditor":  # a redacted view does not prove the tool's name
-        bad = verify_by_command_line(file)
-        assert bad.returncode == 1
-        assert json.loads(bad.stdout)["intact"] is False
-
-
-def test_a_bundle_of_every_kind_of_event(client: Ledgix, full: Ledgix, reviewer: Ledgix) -> None:
-    """Requests, reviews, cancels, mints, consumption, and what administrators do."""
-    approved = client.request_clearance(TOOL, {"amount": 45, "note": "Grüße 🎉", "rate": 0.1})
-    full.consume(str(client.mint(approved).token))
-    for verdict in (True, False):
-        reviewer.decide_review(detached(client).request_id, approved=verdict)
-    detached(client).cancel()
-    full.set_review_settings(separation_of_duties=True)
-    full.register_tool_schema("x", {"type": "object"})
-    entries = full.ledger(500)
-    assert {entry.kind for entry in entries} == {
-        "clearance.decided",
-        "key.created",
-        "key.revoked",
-        "key.rotated",
-        "policy.activated",
-        "review.cancelled_by_agent",
-        "review.decided",
-        "schema.registered",
-        "settings.changed",
-        "tenant.created",
-        "token.consumed",
-        "token.minted",
-    }
-    for entry in entries:
-        bundle = full.proof_bundle(event_uuid=entry.event_uuid)  # raises VerificationError if a step fails
-        assert bundle.report is not None
-        assert bundle.report.kind == entry.kind
-
-
-def test_a_pinned_key_that_is_not_the_logs(client: Ledgix) -> None:
-    clearance = client.request_clearance(TOOL, APPROVED)
-    with pytest.raises(VerificationError):
-        client.proof_bundle(clearance.request_id, pinned_keys=["another"])
 
 
 # Guards
@@ -390,17 +294,3 @@ async def async_guards(client: AsyncLedgix, full: AsyncLedgix) -> bool:
     assert await ledgix.resume(refund, pending.value.review, 450) == 450
     async with ledgix.cleared(TOOL, APPROVED, client=client) as clearance:
         return clearance.is_approved
-
-
-def detached(client: Ledgix, **details: Any) -> ledgix.PendingReview:
-    """The handle of a fresh request that waits for a person."""
-    with pytest.raises(ReviewPending) as pending:
-        client.request_clearance(TOOL, REVIEWED, review_mode="detach", **details)
-    review: ledgix.PendingReview = pending.value.review
-    return review
-
-
-def verify_by_command_line(file: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [LEDGIX, "verify", str(file), "--json"], capture_output=True, text=True, timeout=60, check=False
-    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,53 +11,32 @@ import ledgix_python
 import pytest
 from ledgix_python import (
     ClearanceDeniedError,
-    ClearanceRequest,
     LedgixClient,
     ManualReviewTimeoutError,
     PolicyRegistration,
     PolicyRegistrationError,
     ReplayDetectedError,
     ReviewPendingError,
-    VaultConfig,
     VaultConnectionError,
     VaultContext,
 )
 
-from running_vault import Key, Tenant, decide_soon, succeeded
+from clients import ConnectPublished, published_clients, refund
+from running_vault import Tenant, decide_soon, succeeded
 
 APPROVED, REVIEWED, DENIED = 45, 450, 4500
-Connect = Callable[..., LedgixClient]
-
-
-@pytest.fixture(autouse=True)
-def no_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client reads `.env` from the working directory."""
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
-def connect(refunds: Tenant) -> Iterator[Connect]:
-    """Gives clients with the test tenant's agent key, or another one of its keys."""
-    opened: list[LedgixClient] = []
-
-    def open_one(key: Key | None = None, **config: Any) -> LedgixClient:
-        secret = (key or refunds.agent).secret
-        settings = {"review_poll_interval": 0.02, "review_timeout": 10, "retry_base_delay": 0.01, **config}
-        opened.append(LedgixClient(VaultConfig(vault_url=refunds.url, vault_api_key=secret, **settings)))
-        return opened[-1]
-
-    yield open_one
-    for client in opened:
-        client.close()
+def connect(refunds: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ConnectPublished]:
+    monkeypatch.chdir(tmp_path)  # the client reads `.env` from the working directory
+    with published_clients(refunds) as open_one:
+        yield open_one
 
 
 @pytest.fixture
-def client(connect: Connect) -> LedgixClient:
+def client(connect: ConnectPublished) -> LedgixClient:
     return connect()
-
-
-def refund(amount: Any, **more: Any) -> ClearanceRequest:
-    return ClearanceRequest(tool_name="stripe_refund", tool_args={"amount": amount}, **more)
 
 
 # Clearances
@@ -98,19 +76,19 @@ def test_a_review_blocks_until_it_is_denied(client: LedgixClient, refunds: Tenan
     person.join()
 
 
-def test_a_review_that_nobody_decides_in_the_clients_time(connect: Connect) -> None:
+def test_a_review_that_nobody_decides_in_the_clients_time(connect: ConnectPublished) -> None:
     with pytest.raises(ManualReviewTimeoutError):
         connect(review_timeout=0.1).request_clearance(refund(REVIEWED))
 
 
-def test_a_review_that_expires_is_a_denial(connect: Connect, refunds: Tenant) -> None:
+def test_a_review_that_expires_is_a_denial(connect: ConnectPublished, refunds: Tenant) -> None:
     refunds.set_reviews(review_expiry_seconds=1)
     with pytest.raises(ClearanceDeniedError, match="expired"):
         connect(review_poll_interval=0.1).request_clearance(refund(REVIEWED))
     assert [entry["request_id"] for entry in refunds.events("review.expired")]
 
 
-def test_a_detached_review_is_waited_for(connect: Connect, refunds: Tenant) -> None:
+def test_a_detached_review_is_waited_for(connect: ConnectPublished, refunds: Tenant) -> None:
     client = connect(review_mode="detach")
     with pytest.raises(ReviewPendingError) as pending:
         client.request_clearance(refund(REVIEWED))
@@ -119,7 +97,7 @@ def test_a_detached_review_is_waited_for(connect: Connect, refunds: Tenant) -> N
     assert client.verify_token(str(clearance.token))["request_id"] == clearance.request_id
 
 
-def test_a_detached_review_is_denied(connect: Connect, refunds: Tenant) -> None:
+def test_a_detached_review_is_denied(connect: ConnectPublished, refunds: Tenant) -> None:
     with pytest.raises(ReviewPendingError) as pending:
         connect(review_mode="detach").request_clearance(refund(REVIEWED))
     approval = pending.value.pending_approval
@@ -128,7 +106,7 @@ def test_a_detached_review_is_denied(connect: Connect, refunds: Tenant) -> None:
         approval.wait(timeout=10)
 
 
-def test_a_detached_review_is_cancelled(connect: Connect, refunds: Tenant) -> None:
+def test_a_detached_review_is_cancelled(connect: ConnectPublished, refunds: Tenant) -> None:
     with pytest.raises(ReviewPendingError) as pending:
         connect(review_mode="detach").request_clearance(refund(REVIEWED))
     approval = pending.value.pending_approval
@@ -141,7 +119,7 @@ def test_a_detached_review_is_cancelled(connect: Connect, refunds: Tenant) -> No
     assert (late.status_code, late.json()["code"]) == (409, "review_already_decided")
 
 
-def test_the_decision_cache_mints(connect: Connect, refunds: Tenant) -> None:
+def test_the_decision_cache_mints(connect: ConnectPublished, refunds: Tenant) -> None:
     client = connect(decision_cache_enabled=True, session_id="first")
     first = client.request_clearance(refund(APPROVED))
     second = client.request_clearance(refund(APPROVED, session_id="second"))
@@ -152,7 +130,7 @@ def test_the_decision_cache_mints(connect: Connect, refunds: Tenant) -> None:
         succeeded(refunds.gateway.consume(str(clearance.token)))
 
 
-def test_what_a_person_approved_is_never_cached(connect: Connect, refunds: Tenant) -> None:
+def test_what_a_person_approved_is_never_cached(connect: ConnectPublished, refunds: Tenant) -> None:
     client = connect(decision_cache_enabled=True)
     for _ in range(2):
         person = decide_soon(refunds, approved=True)
@@ -161,7 +139,7 @@ def test_what_a_person_approved_is_never_cached(connect: Connect, refunds: Tenan
     assert refunds.events("token.minted") == []
 
 
-def test_a_cached_decision_is_refused_once_the_policy_denies(connect: Connect, refunds: Tenant) -> None:
+def test_a_cached_decision_is_refused_once_the_policy_denies(connect: ConnectPublished, refunds: Tenant) -> None:
     client = connect(decision_cache_enabled=True)
     client.request_clearance(refund(APPROVED))
     refunds.register("stop", rules=["Refunds must not exceed $10"], tools=["stripe_refund"])
@@ -175,7 +153,7 @@ def test_a_replayed_token_is_refused(client: LedgixClient) -> None:
         client.verify_token(str(clearance.token))
 
 
-def test_a_delegated_client(connect: Connect, refunds: Tenant) -> None:
+def test_a_delegated_client(connect: ConnectPublished, refunds: Tenant) -> None:
     approved = connect().request_clearance(refund(APPROVED))
     sub_agent = connect(agent_id="sub-agent")
     jti = sub_agent.verify_token(str(approved.token))["jti"]
@@ -187,20 +165,20 @@ def test_a_delegated_client(connect: Connect, refunds: Tenant) -> None:
     assert refunds.entries()[0]["intent"]["decision"]["reason_code"] == "delegation_invalid"
 
 
-def test_the_acting_person_is_recorded(connect: Connect, refunds: Tenant) -> None:
+def test_the_acting_person_is_recorded(connect: ConnectPublished, refunds: Tenant) -> None:
     client = connect(principal_id="auth0|42")
     token = str(client.request_clearance(refund(APPROVED)).token)
     assert succeeded(refunds.gateway.consume(token))["claims"]["human_principal"] == "auth0|42"
 
 
-def test_a_wrong_key(connect: Connect, refunds: Tenant) -> None:
+def test_a_wrong_key(connect: ConnectPublished, refunds: Tenant) -> None:
     client = connect(refunds.vault.key("lgx_" + "x" * 43))
     with pytest.raises(VaultConnectionError, match="HTTP 401"):
         client.request_clearance(refund(APPROVED))
 
 
 @pytest.mark.parametrize("amount", ["50", None, True, -5, [50], {"value": 50}])
-def test_arguments_that_no_rule_approves(connect: Connect, amount: Any) -> None:
+def test_arguments_that_no_rule_approves(connect: ConnectPublished, amount: Any) -> None:
     with pytest.raises((ReviewPendingError, ClearanceDeniedError)):
         connect(review_mode="detach").request_clearance(refund(amount))
 
@@ -208,7 +186,7 @@ def test_arguments_that_no_rule_approves(connect: Connect, amount: Any) -> None:
 # Policies
 
 
-def test_register_policy(connect: Connect, refunds: Tenant) -> None:
+def test_register_policy(connect: ConnectPublished, refunds: Tenant) -> None:
     policy = PolicyRegistration(
         policy_id="gifts", description="Gifts", rules=["Gifts must not exceed $50", "be nice"], tools=["send_gift"]
     )
@@ -219,100 +197,10 @@ def test_register_policy(connect: Connect, refunds: Tenant) -> None:
         connect().register_policy(policy)
 
 
-# Ledger
-
-
-def test_fetch_ledger_redacted_and_full(connect: Connect, refunds: Tenant) -> None:
-    clearance = connect().request_clearance(refund(APPROVED))
-    redacted, full = connect().fetch_ledger()[0], connect(refunds.auditor).fetch_ledger()[0]
-    assert redacted.event_uuid == full.event_uuid
-    assert redacted.request_id == full.request_id == clearance.request_id
-    assert redacted.tool_args == {}
-    assert redacted.intent_hash == redacted.reason == ""
-    assert full.tool_args == {"amount": APPROVED}
-    assert full.intent_hash
-    assert full.confidence_bucket == clearance.confidence_bucket
-
-
-def proven(client: LedgixClient, request_id: str) -> Any:
-    return client.fetch_ledger_proof_bundle(request_id)
-
-
-@pytest.mark.parametrize("preset", ["agent", "auditor"], ids=["redacted", "full"])
-def test_verify_ledger_proof_over_the_whole_log(connect: Connect, refunds: Tenant, preset: str) -> None:
-    asked = [connect().request_clearance(refund(amount)) for amount in (APPROVED, 1.5, 99.99)]
-    client = connect(refunds.keys[preset])
-    client.fetch_ledger_inclusion_proof(asked[-1].request_id)  # from here on a checkpoint covers everything
-    entries, checkpoints = client.fetch_ledger(500), client.fetch_ledger_checkpoints(500)
-    result = client.verify_ledger_proof(entries, checkpoints)
-    assert result.intact, result.error
-    assert result.verified_entries == checkpoints[0].tree_size == len(entries)
-    assert result.verified_checkpoints == len(checkpoints)
-    assert ("redacted" in (result.coverage_note or "")) is (preset == "agent")
-
-
-def test_verify_ledger_proof_fetches_by_itself(connect: Connect, refunds: Tenant) -> None:
-    connect().request_clearance(refund(APPROVED))
-    result = connect(refunds.auditor).verify_ledger_proof()
-    assert result.intact, result.error
-
-
-@pytest.mark.parametrize("preset", ["agent", "auditor"], ids=["redacted", "full"])
-def test_a_proof_bundle_is_intact(connect: Connect, refunds: Tenant, preset: str) -> None:
-    clearance = connect().request_clearance(refund(APPROVED))
-    client = connect(refunds.keys[preset])
-    bundle = client.fetch_ledger_proof_bundle(clearance.request_id)
-    assert bundle.event.request_id == clearance.request_id
-    result = client.verify_ledger_proof_bundle(bundle)
-    assert result.intact, result.error
-    assert client.verify_ledger_proof_bundle(json.loads(bundle.model_dump_json())).intact
-
-
-@pytest.mark.parametrize("preset", ["agent", "auditor"], ids=["redacted", "full"])
-def test_an_altered_bundle_is_not_intact(connect: Connect, refunds: Tenant, preset: str) -> None:
-    clearance = connect().request_clearance(refund(APPROVED))
-    client = connect(refunds.keys[preset])
-    bundle = client.fetch_ledger_proof_bundle(clearance.request_id)
-    bundle.event.accepted_at = bundle.event.accepted_at.replace("20", "19", 1)
-    assert not client.verify_ledger_proof_bundle(bundle).intact
-
-
-def test_every_event_of_the_path_proves(connect: Connect, refunds: Tenant) -> None:
-    """Also with decimals, texts beyond ASCII, nested arguments and citations inside the hashed bytes."""
-    refunds.register("notes", rules=["Notes are never funny"], tools=["note"])
-    args = {"text": "Grüße 🎉\u2028", "deep": [{"n": [0.1, 1e-7, -0.5, 12345678901]}], "amount": 3}
-    client = connect(refunds.full, review_mode="detach")
-    with pytest.raises(ReviewPendingError):
-        client.request_clearance(ClearanceRequest(tool_name="note", tool_args=args))
-    clearance = client.request_clearance(refund(APPROVED))
-    succeeded(refunds.full.consume(str(clearance.token)))
-    for entry in client.fetch_ledger():
-        if entry.request_id == clearance.request_id or entry.tool_name == "note":
-            assert client.verify_ledger_proof_bundle(proven(client, entry.request_id)).intact
-
-
-def test_inclusion_and_consistency_proofs(connect: Connect, refunds: Tenant) -> None:
-    client = connect()
-    first = client.fetch_ledger_inclusion_proof(client.request_clearance(refund(APPROVED)).request_id)
-    second = client.fetch_ledger_inclusion_proof(client.request_clearance(refund(APPROVED)).request_id)
-    assert second.checkpoint.tree_size > first.checkpoint.tree_size
-    for proof in (first, second):
-        assert client._verify_inclusion_proof(
-            proof.leaf_hash, proof.leaf_index, proof.tree_size, proof.path, proof.checkpoint.root_hash
-        )
-    old, new = first.checkpoint, second.checkpoint
-    consistency = client.fetch_ledger_consistency_proof(old.checkpoint_id, new.checkpoint_id)
-    assert client._verify_consistency_proof(
-        old.tree_size, new.tree_size, old.root_hash, new.root_hash, consistency.path
-    )
-    assert client.fetch_ledger_consistency_proof(new.checkpoint_id, new.checkpoint_id).path == []
-    assert client.fetch_ledger_manifests()[0].checkpoint_id >= new.checkpoint_id
-
-
 # The same, asynchronously
 
 
-def test_async_scenario(connect: Connect, refunds: Tenant) -> None:
+def test_async_scenario(connect: ConnectPublished, refunds: Tenant) -> None:
     client = connect(refunds.full, decision_cache_enabled=True)
 
     async def scenario() -> None:
@@ -341,7 +229,7 @@ def test_async_scenario(connect: Connect, refunds: Tenant) -> None:
     asyncio.run(scenario())
 
 
-def test_async_detached(connect: Connect, refunds: Tenant) -> None:
+def test_async_detached(connect: ConnectPublished, refunds: Tenant) -> None:
     client = connect(review_mode="detach")
 
     async def ask() -> Any:
