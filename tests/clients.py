@@ -54,9 +54,9 @@ def refund(amount: Any, **more: Any) -> ClearanceRequest:
     return ClearanceRequest(tool_name="stripe_refund", tool_args={"amount": amount}, **more)
 
 
-def detached(client: Ledgix, **details: Any) -> PendingReview:
+def detached(client: Ledgix, args: dict[str, Any] | None = None, **details: Any) -> PendingReview:
     """The handle of a fresh request that waits for a person."""
     with pytest.raises(ReviewPending) as pending:
-        client.request_clearance("stripe_refund", {"amount": 450}, review_mode="detach", **details)
+        client.request_clearance("stripe_refund", args or {"amount": 450}, review_mode="detach", **details)
     review: PendingReview = pending.value.review
     return review

@@ -199,6 +199,23 @@ def test_a_bundle_of_every_kind_of_event(client: Ledgix, full: Ledgix, reviewer:
         assert bundle.report.kind == entry.kind
 
 
+def test_the_deepest_and_the_largest_arguments(client: Ledgix, full: Ledgix, reviewer: Ledgix) -> None:
+    """What the Vault takes in, it can also show, and every reader can read: answers are deeper than requests."""
+    deep: dict[str, object] = {}
+    for _ in range(30):  # the body itself and `tool_args` are the other two levels
+        deep = {"d": deep}
+    large = {"text": "\x01" * 40_000}  # six bytes each
+    for args in (deep, large):
+        review = detached(client, args=args, accepts=["changed_args"])
+        assert next(full.reviews()).answer["tool_args"] == args
+        reviewer.decide_review(review.request_id, approved=True, effective_args=args)
+        approved = review.wait()
+        assert approved.effective_args == args
+        full.consume(str(approved.token), tool_args=args)
+        assert full.ledger(limit=1)[0].answer["tool_args"] == args
+        assert full.proof_bundle(review.request_id).report is not None
+
+
 def test_a_pinned_key_that_is_not_the_logs(client: Ledgix) -> None:
     clearance = client.request_clearance(TOOL, SMALL)
     with pytest.raises(VerificationError):
