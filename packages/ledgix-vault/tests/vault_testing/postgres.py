@@ -34,7 +34,7 @@ CONFIGURATION = {
     "max_wal_senders": "0",
     "shared_buffers": "32MB",
 }
-UNTIL_INPUT_ENDS = '"$0" "$@" >server.log 2>&1 & cat >/dev/null; kill -QUIT $!; wait'
+UNTIL_INPUT_ENDS = '"$@" >server.log 2>&1 & cat >/dev/null; kill -QUIT $!; wait; rm -rf "$0"'
 
 
 class NoPostgres(Exception):
@@ -73,7 +73,18 @@ class PostgresServer:
             raise NoPostgres(made.stderr.strip())
         options = [part for name, value in CONFIGURATION.items() for part in ("-c", f"{name}={value}")]
         process = subprocess.Popen(
-            ["/bin/sh", "-c", UNTIL_INPUT_ENDS, programs / "postgres", "-D", cluster, "-k", directory, *options],
+            [
+                "/bin/sh",
+                "-c",
+                UNTIL_INPUT_ENDS,
+                directory,
+                programs / "postgres",
+                "-D",
+                cluster,
+                "-k",
+                directory,
+                *options,
+            ],
             stdin=subprocess.PIPE,
             cwd=directory,
             **account,
@@ -83,7 +94,6 @@ class PostgresServer:
     def stop(self) -> None:
         self._admin.close()
         self._process.communicate(b"")
-        shutil.rmtree(self._directory)
 
     def create(self, name: str) -> str:
         """A new, empty database; its URL."""
