@@ -7,6 +7,7 @@ from typing import Any
 
 from ledgix.formats.events import ConfidenceBucket, EventKind
 from ledgix_vault.clearance.decision import Outcome
+from ledgix_vault.policy.model import Effect
 from ledgix_vault.reviews.review import ReviewStatus
 
 Schema = dict[str, Any]
@@ -83,6 +84,7 @@ IDEMPOTENCY_PARAMETER = {
 }
 
 _BUCKET = one_of(*ConfidenceBucket)
+_EFFECT = one_of(*Effect)
 _TEXT_OR_NULL = or_null(STRING)
 
 _REQUEST_FIELDS: dict[str, Schema] = {
@@ -125,9 +127,20 @@ COMPONENTS: dict[str, Schema] = {
             "outcome": one_of(*Outcome),
             "decided_policy_version_id": or_null(UUID),
             "effective_args": or_null(OBJECT),
-            "citations": a_list(OBJECT),
+            "citations": a_list(ref("Citation")),
             "expires_at": or_null(MOMENT),
         }
+    ),
+    "Citation": an_object(
+        {
+            "policy_id": STRING,
+            "policy_version_id": STRING,
+            "document": STRING,
+            "section": STRING,
+            "quote": STRING,
+            "rule_id": STRING,
+        },
+        {"page": INTEGER},
     ),
     "MintRequest": an_object(
         {"tool_name": _TOOL_NAME, "original_request_id": {"type": "string", "minLength": 1, "maxLength": 64}},
@@ -140,7 +153,20 @@ COMPONENTS: dict[str, Schema] = {
         {"token": {"type": "string", "minLength": 1, "maxLength": 16384}},
         {"tool_name": _TEXT_OR_NULL, "tool_args": or_null(OBJECT)},
     ),
-    "Consumed": an_object({"status": one_of("consumed"), "jti": STRING, "request_id": UUID, "claims": OBJECT}),
+    "Consumed": an_object({"status": one_of("consumed"), "jti": STRING, "request_id": UUID, "claims": ref("Claims")}),
+    "Claims": an_object(
+        {
+            **dict.fromkeys(("iss", "aud", "jti", "tool", "agent_id", "session_id", "policy_id", "tenant"), STRING),
+            "sub": one_of("clearance"),
+            "decision": one_of("approved"),
+            "iat": INTEGER,
+            "exp": INTEGER,
+            "request_id": UUID,
+            "policy_version_id": STRING,
+            "tool_args_hash": HASH,
+        },
+        {"human_principal": STRING, "parent_jti": STRING},
+    ),
     "PolicyRegistration": an_object(
         {"policy_id": {"type": "string", "minLength": 1, "maxLength": 128}},
         {
@@ -158,16 +184,55 @@ COMPONENTS: dict[str, Schema] = {
             "policy_version_id": UUID,
             "version": INTEGER,
             "policy_content_hash": HASH,
-            "rules": a_list(OBJECT),
+            "rules": a_list(ref("Rule")),
             "uncompiled": a_list(STRING),
-            "otherwise": one_of("approve", "review", "deny"),
+            "otherwise": _EFFECT,
+        }
+    ),
+    "Rule": an_object(
+        {
+            "id": STRING,
+            "effect": _EFFECT,
+            "tools": a_list(STRING),
+            "when": a_list(STRING),
+            "source": STRING,
+            "assumptions": a_list(STRING),
         }
     ),
     "JsonSchema": {**OBJECT, "description": "The JSON Schema of a tool's arguments"},
     "ToolSchema": an_object({"tool_name": STRING, "schema": OBJECT}),
     "ToolSchemaList": an_object({"tool_schemas": a_list(ref("ToolSchema"))}),
     "ReviewItem": an_object(
-        {"request_id": UUID, "tool_name": STRING, "tool_args": OBJECT, "review_status": one_of(*ReviewStatus)}
+        {
+            "request_id": UUID,
+            "requested_at": MOMENT,
+            "tool_name": STRING,
+            "tool_args": OBJECT,
+            "effective_args": or_null(OBJECT),
+            "agent_id": STRING,
+            "session_id": STRING,
+            "human_principal": _TEXT_OR_NULL,
+            "destination_provider": _TEXT_OR_NULL,
+            "destination_account_ref": _TEXT_OR_NULL,
+            "facts": OBJECT,
+            "accepts": a_list(STRING),
+            "outcome": one_of(*Outcome),
+            "reason": STRING,
+            "reason_code": _TEXT_OR_NULL,
+            "confidence_bucket": _BUCKET,
+            "policy_id": _TEXT_OR_NULL,
+            "citations": a_list(ref("Citation")),
+            "assumptions": a_list(STRING),
+            "trace": a_list(OBJECT),
+            "review_status": one_of(*ReviewStatus),
+            "opened_at": MOMENT,
+            "expires_at": MOMENT,
+            "quorum": INTEGER,
+            "approvals": INTEGER,
+            "decided_at": or_null(MOMENT),
+            "decided_by": _TEXT_OR_NULL,
+            "review_reason": STRING,
+        }
     ),
     "ReviewPage": an_object({"reviews": a_list(ref("ReviewItem")), "next_cursor": STRING}),
     "ReviewDecision": an_object(
@@ -266,11 +331,34 @@ COMPONENTS: dict[str, Schema] = {
         {
             "event": ref("LedgerEntry"),
             "inclusion": ref("InclusionProof"),
-            "keys": a_list(OBJECT),
-            "related": a_list(OBJECT),
+            "keys": a_list(ref("LedgerKey")),
+            "related": a_list(an_object({"event_uuid": UUID, "kind": one_of(*EventKind)})),
         },
         {"consistency": ref("ConsistencyProof")},
     ),
     "Health": an_object({"status": STRING}),
-    "KeySet": an_object({"keys": a_list(OBJECT)}),
+    "LedgerKey": an_object(
+        {
+            "key_id": STRING,
+            "algorithm": one_of("Ed25519"),
+            "public_jwk": STRING,
+            "active_from": MOMENT,
+            "attestation_payload": STRING,
+            "attestation_signature": STRING,
+            "attestation_key_id": STRING,
+            "attestation_status": one_of("initial", "attested"),
+        },
+        {"retired_at": MOMENT},
+    ),
+    "KeySet": an_object({"keys": a_list(ref("JsonWebKey"))}),
+    "JsonWebKey": an_object(
+        {
+            "kty": one_of("OKP"),
+            "crv": one_of("Ed25519"),
+            "x": STRING,
+            "kid": STRING,
+            "use": one_of("sig"),
+            "alg": one_of("EdDSA"),
+        }
+    ),
 }
