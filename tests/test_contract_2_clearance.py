@@ -173,6 +173,16 @@ def test_the_destination_is_inferred_when_absent(tenant: Tenant) -> None:
     assert recorded(tenant)["destination_provider"] == "mine"
 
 
+def test_a_long_address_is_taken_in_and_shown_again(tenant: Tenant) -> None:
+    """Clients in the field send the address of a call as its destination, and the body alone has a limit."""
+    address = "https://example.com/?signature=" + "x" * 20_000
+    asked = tenant.agent.ask("http_get", {"url": address}, session_id=address, purpose=address)
+    assert recorded(tenant)["destination_uri"] == address
+    assert tenant.agent.status(asked["request_id"]) == asked
+    (review,) = tenant.reviewer.read("/reviews")["reviews"]
+    assert review["tool_args"] == {"url": address}
+
+
 def test_numbers_go_by_value(tenant: Tenant) -> None:
     body = b'{"tool_name":"x","tool_args":{"a":45.0,"b":4.5e1,"c":-0,"d":-0.0,"e":0.10,"f":1E2,"g":9007199254740991}}'
     succeeded(tenant.agent.post("/request-clearance", body))

@@ -14,7 +14,6 @@ from ledgix_vault.clearance.counterparty import infer_destination
 from ledgix_vault.errors import Invalid
 
 LONGEST_TOOL_NAME = 256
-LONGEST_TEXT = 2048
 CHANGED_ARGS = "changed_args"
 
 
@@ -153,8 +152,6 @@ def _texts(body: JsonObject, name: str) -> tuple[str, ...]:
 def _checked_text(value: Json, path: str, message: str) -> str:
     if not isinstance(value, str):
         raise Invalid(message, path=path)
-    if len(value) > LONGEST_TEXT:
-        raise Invalid(f"must be at most {LONGEST_TEXT} characters", path=path)
     return value
 
 
