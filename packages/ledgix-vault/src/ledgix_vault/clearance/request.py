@@ -38,15 +38,19 @@ class ClearanceRequest(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, body: JsonObject) -> ClearanceRequest:
-        """Reads a request body; raises `Invalid` naming the field that is wrong."""
-        request = cls(
-            **{name: read(body, name) for name, read in _READERS.items() if name in body or name in _REQUIRED}
-        )
+        """Reads a request body and infers what it leaves out; raises `Invalid` naming the field that is wrong."""
+        request = cls.from_json(body)
         if request.destination_uri and request.destination_provider and request.destination_account_ref:
             return request
         inferred = infer_destination(request.tool_name, request.tool_args)
         missing: dict[str, Any] = {name: value for name, value in inferred.items() if not getattr(request, name)}
         return replace(request, **missing) if missing else request
+
+    @classmethod
+    def from_json(cls, stored: JsonObject) -> ClearanceRequest:
+        """The request whose `to_json` this is, with nothing inferred: it reads the same however inference changes."""
+        given = {name: read(stored, name) for name, read in _READERS.items() if name in stored or name in _REQUIRED}
+        return cls(**given)
 
     def to_json(self) -> JsonObject:
         """All fields, as the ledger records them."""

@@ -210,7 +210,7 @@ def clearance_of_row(row: Any) -> Clearance:
         request_id=row.request_id,
         key_lineage=row.key_lineage,
         requested_at=row.requested_at,
-        request=ClearanceRequest.parse(stored_object(row.request)),
+        request=ClearanceRequest.from_json(stored_object(row.request)),
         decision=_decision(stored_object(row.decision)),
         token=token,
         original_request_id=row.original_request_id,
