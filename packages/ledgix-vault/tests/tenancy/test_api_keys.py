@@ -67,7 +67,7 @@ def test_the_full_view_of_the_ledger_is_not_implied() -> None:
         (("billing-*",), "billing-eu-1", True),
         (("billing-*",), "my-billing-1", False),
         (("billing-?",), "billing-12", False),
-        (("a", "b*"), "bob", True),
+        (("a", "b*"), "bot", True),
         (("*",), "", True),
         (("team/*",), "team/a\nb", True),
         (("billing",), "billing\n", False),
