@@ -33,7 +33,7 @@ from ledgix_vault.vault import Vault
 T = TypeVar("T")
 JsonObject = dict[str, Any]
 
-EXECUTABLE = os.environ.get("LEDGIX_VAULT_EXECUTABLE") or str(Path(sys.executable).with_name("ledgix-vault"))
+EXECUTABLE = str(Path(sys.executable).with_name("ledgix-vault"))
 PATIENCE = 15.0
 BOUND_TO = ("billing-*",)
 
@@ -171,7 +171,8 @@ class RunningVault:
         self.url = f"http://127.0.0.1:{self.port}"
         self.http = httpx2.Client(base_url=self.url, timeout=30)
         self.description = Description(self.http)
-        self._environment = {**os.environ, **environment}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("VAULT_")}
+        self._environment = {**inherited, **environment}
         self._process: subprocess.Popen[str] | None = None
         self._log = data.with_suffix(".log")
 
