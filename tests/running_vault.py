@@ -34,7 +34,7 @@ T = TypeVar("T")
 JsonObject = dict[str, Any]
 
 EXECUTABLE = str(Path(sys.executable).with_name("ledgix-vault"))
-PATIENCE = 15.0
+PATIENCE = 60.0  # the machine may be busy
 BOUND_TO = ("billing-*",)
 
 # Beside the presets: a second agent key, one that may only act as billing agents, the successor of `agent` after a
