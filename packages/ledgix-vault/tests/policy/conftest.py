@@ -11,6 +11,7 @@ from ledgix.formats import json
 from ledgix_vault.policy.draft import draft_policy
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
 from ledgix_vault.policy.model import Effect, PolicyDocument
+from ledgix_vault.policy.parts import Source
 from ledgix_vault.policy.schemas import ToolSchema
 from ledgix_vault.policy.snapshot import ActivePolicy, Snapshot
 
@@ -21,6 +22,8 @@ def draft(
     tools: Sequence[str] = ("stripe_refund",),
     definition: str | None = None,
     schemas: Mapping[str, ToolSchema] | None = None,
+    sources: Sequence[Source] = (),
+    set_aside: Sequence[str] = (),
 ) -> PolicyDocument:
     return draft_policy(
         policy_id=policy_id,
@@ -29,6 +32,8 @@ def draft(
         tools=tools,
         definition=definition,
         schemas=schemas or {},
+        sources=sources,
+        set_aside=set_aside,
     )
 
 

@@ -46,7 +46,7 @@ FLAWS = {
     "": [(1, 1, "empty")],
     "# nothing": [(1, 1, "empty")],
     "5": [(1, 1, "must be a mapping")],
-    "{}": [(1, 1, "`rules` is missing")],
+    "{}": [(1, 1, "says nothing")],
     "rules: 5": [(1, 8, "must be a list")],
     "rules: []\nrules: []": [(2, 1, "`rules` stands here twice")],
     "rules: []\nrule: []": [(2, 1, "unknown member `rule`")],
@@ -108,14 +108,18 @@ def test_a_problem_reads_as_a_sentence_and_as_json() -> None:
         parse_definition("rules: []\nrule: []")
     (problem,) = refused.value.problems
     assert str(problem) == (
-        "line 2, column 1: the definition: unknown member `rule` Known fields: rules, otherwise, action_category."
+        "line 2, column 1: the definition: unknown member `rule` Known fields: rules, otherwise, action_category,"
+        " tables, limits, destinations, registers, judge."
     )
     assert problem.to_json() == {
         "message": "unknown member `rule`",
         "line": 2,
         "column": 1,
         "where": "the definition",
-        "known_fields": ["rules", "otherwise", "action_category"],
+        "known_fields": [
+            *("rules", "otherwise", "action_category"),
+            *("tables", "limits", "destinations", "registers", "judge"),
+        ],
     }
 
 

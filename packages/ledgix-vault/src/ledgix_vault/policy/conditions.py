@@ -8,13 +8,13 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from ledgix_vault.policy.cel.compile import ROOTS, compile_condition, label_of, read_of
+from ledgix_vault.policy.cel.compile import ROOTS, compile_condition, compile_expression, label_of, read_of
 from ledgix_vault.policy.cel.errors import ConditionError
 from ledgix_vault.policy.cel.inputs import spell
 from ledgix_vault.policy.cel.operators import Read, Test
 from ledgix_vault.policy.cel.parse import parse
 from ledgix_vault.policy.cel.tree import Binary, Function, Literal, Node, children, path_of
-from ledgix_vault.policy.cel.types import type_errors
+from ledgix_vault.policy.cel.types import type_errors, value_errors
 from ledgix_vault.policy.money import Path
 
 MOST_READINGS = 12
@@ -51,6 +51,24 @@ class Condition:
         return any(_speaks_of_negative(node, ("args", *path)) for node in _nodes(self.node))
 
 
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A value that a policy computes from a call; `read` gives it, or Unknown. Equal if their texts are."""
+
+    text: str
+    node: Node = field(repr=False, compare=False)
+    read: Read = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Expression:
+        """The expression that `text` states; raises ConditionError with the offset of the flaw."""
+        node = parse(text)
+        read = compile_expression(node)
+        for flaw in value_errors(node):
+            raise ConditionError(flaw.message, flaw.offset)
+        return cls(text, node, read)
+
+
 @lru_cache(maxsize=8192)
 def _condition(text: str) -> Condition:
     node = parse(text)
@@ -67,7 +85,7 @@ def _nodes(root: Node) -> Iterator[Node]:
 
 
 def _readings(root: Node) -> Iterator[Reading]:
-    """The paths that the condition reads, each once, in the order of the text."""
+    """The paths that the condition reads, each once, in the order of the text; constants are none."""
     seen: set[Path] = set()
     pending = [root]
     while pending:
@@ -75,7 +93,7 @@ def _readings(root: Node) -> Iterator[Reading]:
         path = path_of(node)
         if path is None:
             pending.extend(reversed(children(node)))
-        elif path[0] in ROOTS and path not in seen and len(seen) < MOST_READINGS:
+        elif path[0] in ROOTS and path[0] != "tables" and path not in seen and len(seen) < MOST_READINGS:
             seen.add(path)
             yield Reading(label_of(node), path, read_of(node))
 

@@ -18,18 +18,23 @@ A definition says `otherwise` itself; it is review when it doesn't, also for sen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 from ledgix_vault.policy.cel.errors import ConditionError
-from ledgix_vault.policy.cel.types import Flaw, type_errors
-from ledgix_vault.policy.conditions import Condition
+from ledgix_vault.policy.cel.tree import Node
+from ledgix_vault.policy.cel.types import UNDECLARED, Flaw, Type, number_errors, type_errors, value_errors
+from ledgix_vault.policy.conditions import Condition, Expression
 from ledgix_vault.policy.definition import Definition, WrittenRule, parse_definition
 from ledgix_vault.policy.english import compile_sentence
 from ledgix_vault.policy.errors import PolicyError, Problem
 from ledgix_vault.policy.globs import LONGEST_GLOB, covers
 from ledgix_vault.policy.marked import Text
 from ledgix_vault.policy.model import Effect, PolicyDocument, Rule, settled_otherwise
+from ledgix_vault.policy.parts import JudgeTerms, Limit, Source
 from ledgix_vault.policy.schemas import ToolSchema
+from ledgix_vault.policy.written import WrittenJudge, WrittenLimit
 
 LONGEST_ID = 256
 LONGEST_SENTENCE = 4000
@@ -45,6 +50,8 @@ def draft_policy(
     tools: Sequence[str],
     definition: str | None,
     schemas: Mapping[str, ToolSchema],
+    sources: Sequence[Source] = (),
+    set_aside: Sequence[str] = (),
 ) -> PolicyDocument:
     """Raises PolicyError with every flaw of the form; a sentence that isn't understood is no flaw but `uncompiled`."""
     problems = list(_flaws_of_form(policy_id, sentences, tools))
@@ -52,7 +59,12 @@ def draft_policy(
         raise PolicyError(problems)
     covered = tuple(dict.fromkeys(tools))
     written = parse_definition(definition) if definition is not None else _sentences_alone(covered)
-    rules = _compile_rules(written.rules, covered, schemas)
+    compiler = _Compiler(covered, schemas)
+    rules = [compiler.rule(rule) for rule in written.rules]
+    limits = tuple(compiler.limit(limit) for limit in written.limits)
+    terms = compiler.judge(written.judge) if written.judge else None
+    if compiler.problems:
+        raise PolicyError(compiler.problems)
     taken = {rule.id for rule in rules}
     uncompiled: list[str] = []
     for number, sentence in enumerate(sentences, start=1):
@@ -61,30 +73,53 @@ def draft_policy(
             uncompiled.append(sentence)
         else:
             rules.extend(_named(understood, number, taken))
-    return PolicyDocument(
+    document = PolicyDocument(
         policy_id=policy_id,
         description=description,
         tools=covered,
         rules=tuple(rules),
         uncompiled=tuple(uncompiled),
         sentences=tuple(sentences),
-        otherwise=settled_otherwise(written.otherwise, tools=covered, rules=tuple(rules), uncompiled=tuple(uncompiled)),
+        otherwise=written.otherwise,
         action_category=written.action_category,
         definition=definition or "",
+        tables=written.tables,
+        limits=limits,
+        destinations=written.destinations,
+        registers=written.registers,
+        judge=terms,
+        sources=tuple(sources),
+        set_aside=tuple(sentence for sentence in dict.fromkeys(set_aside) if sentence in uncompiled),
     )
+    return replace(document, otherwise=settled_otherwise(document))
 
 
 def schema_problems(document: PolicyDocument, schemas: Mapping[str, ToolSchema]) -> tuple[Problem, ...]:
     """What in an existing document could not work with `schemas`: to be asked before a schema changes under it."""
     found: list[Problem] = []
-    for rule in document.rules:
-        for condition in rule.when:
-            flaws = _flaws_with(condition, _met(rule.tools, document.tools, schemas))
-            found.extend(
-                Problem(f"{flaw.message} (tool {tool})", where=f"rule {rule.id}", known_fields=flaw.known_fields)
-                for tool, flaw in flaws
-            )
+    for where, tools, node, errors in _checked(document):
+        found.extend(
+            Problem(f"{flaw.message} (tool {tool})", where=where, known_fields=flaw.known_fields)
+            for tool, flaw in _flaws_with(node, _met(tools, document.tools, schemas), errors)
+        )
     return tuple(found)
+
+
+_Checked: TypeAlias = tuple[str, tuple[str, ...], Node, Callable[[Node, Type], list[Flaw]]]
+
+
+def _checked(document: PolicyDocument) -> Iterator[_Checked]:
+    """Everything in a document that is checked against schemas: where it stands, for which tools, and as what."""
+    for rule in document.rules:
+        yield from ((f"rule {rule.id}", rule.tools, condition.node, type_errors) for condition in rule.when)
+    for limit in document.limits:
+        where = f"limit {limit.id}"
+        yield from ((where, limit.tools, condition.node, type_errors) for condition in limit.when)
+        yield from ((where, limit.tools, expression.node, value_errors) for expression in limit.per)
+        if limit.sum is not None:
+            yield where, limit.tools, limit.sum.node, number_errors
+    if document.judge is not None:
+        yield from (("judge", (), condition.node, type_errors) for condition in document.judge.when)
 
 
 def _sentences_alone(tools: Sequence[str]) -> Definition:
@@ -107,27 +142,66 @@ def _flaws_of_form(policy_id: str, sentences: Sequence[str], tools: Sequence[str
             yield Problem(f"a tool pattern has 1 to {LONGEST_GLOB} characters", where=f"tools[{i}]")
 
 
-def _compile_rules(
-    written: Sequence[WrittenRule], tools: tuple[str, ...], schemas: Mapping[str, ToolSchema]
-) -> list[Rule]:
-    problems: list[Problem] = []
-    rules: list[Rule] = []
-    for rule in written:
-        met = _met(rule.tools, tools, schemas)
+class _Compiler:
+    """Compiles what a definition wrote against the schemas of the tools that it meets; keeps every problem."""
+
+    def __init__(self, covered: tuple[str, ...], schemas: Mapping[str, ToolSchema]) -> None:
+        self.covered = covered
+        self.schemas = schemas
+        self.problems: list[Problem] = []
+
+    def rule(self, rule: WrittenRule) -> Rule:
+        when = self._conditions(rule.when, rule.tools, f"rule {rule.id}")
+        return Rule(rule.id, rule.effect, rule.tools, when, rule.source)
+
+    def limit(self, limit: WrittenLimit) -> Limit:
+        where = f"limit {limit.id}"
+        summed = self._expression(limit.sum, limit.tools, where, number_errors) if limit.sum else None
+        per = [self._expression(text, limit.tools, where, value_errors) for text in limit.per]
+        return Limit(
+            id=limit.id,
+            effect=limit.effect,
+            tools=limit.tools,
+            when=self._conditions(limit.when, limit.tools, where),
+            sum=summed,
+            per=tuple(expression for expression in per if expression),
+            window=limit.window,
+            timezone=limit.timezone,
+            most=limit.most,
+            source=limit.source,
+        )
+
+    def judge(self, judge: WrittenJudge) -> JudgeTerms:
+        return JudgeTerms(judge.may, self._conditions(judge.when, (), "judge"), judge.times)
+
+    def _conditions(self, texts: Sequence[Text], tools: tuple[str, ...], where: str) -> tuple[Condition, ...]:
+        met = _met(tools, self.covered, self.schemas)
         when: list[Condition] = []
-        for text in rule.when:
+        for text in texts:
             try:
                 condition = Condition.parse(text.value)
             except ConditionError as error:
-                problems.append(_problem(text, rule, error.message, error.offset, ()))
+                self.problems.append(_problem(text, where, error.message, error.offset, ()))
                 continue
             when.append(condition)
-            for tool, flaw in _flaws_with(condition, met):
-                problems.append(_problem(text, rule, f"{flaw.message} (tool {tool})", flaw.offset, flaw.known_fields))
-        rules.append(Rule(rule.id, rule.effect, rule.tools, tuple(when), rule.source))
-    if problems:
-        raise PolicyError(problems)
-    return rules
+            for tool, flaw in _flaws_with(condition.node, met):
+                message = f"{flaw.message} (tool {tool})"
+                self.problems.append(_problem(text, where, message, flaw.offset, flaw.known_fields))
+        return tuple(when)
+
+    def _expression(
+        self, text: Text, tools: tuple[str, ...], where: str, errors: Callable[[Node, Type], list[Flaw]]
+    ) -> Expression | None:
+        try:
+            expression = Expression.parse(text.value)
+        except ConditionError as error:
+            self.problems.append(_problem(text, where, error.message, error.offset, ()))
+            return None
+        flaws = [("", flaw) for flaw in errors(expression.node, UNDECLARED)]
+        for tool, flaw in flaws or _flaws_with(expression.node, _met(tools, self.covered, self.schemas), errors):
+            message = f"{flaw.message} (tool {tool})" if tool else flaw.message
+            self.problems.append(_problem(text, where, message, flaw.offset, flaw.known_fields))
+        return expression
 
 
 def _met(own: Sequence[str], policy: Sequence[str], schemas: Mapping[str, ToolSchema]) -> list[ToolSchema]:
@@ -135,19 +209,21 @@ def _met(own: Sequence[str], policy: Sequence[str], schemas: Mapping[str, ToolSc
     return [schema for name, schema in sorted(schemas.items()) if covers(policy, name) and covers(own, name)]
 
 
-def _flaws_with(condition: Condition, met: Sequence[ToolSchema]) -> Iterator[tuple[str, Flaw]]:
+def _flaws_with(
+    node: Node, met: Sequence[ToolSchema], errors: Callable[[Node, Type], list[Flaw]] = type_errors
+) -> Iterator[tuple[str, Flaw]]:
     """Type errors with the tool that has them, each kind of error once for each place."""
     seen: set[tuple[str, int]] = set()
     for schema in met:
-        for flaw in type_errors(condition.node, schema.args):
+        for flaw in errors(node, schema.args):
             if (flaw.message, flaw.offset) not in seen:
                 seen.add((flaw.message, flaw.offset))
                 yield schema.tool_name, flaw
 
 
-def _problem(text: Text, rule: WrittenRule, message: str, offset: int, known: tuple[str, ...]) -> Problem:
+def _problem(text: Text, where: str, message: str, offset: int, known: tuple[str, ...]) -> Problem:
     line, column = text.place(offset)
-    return Problem(message, line, column, f"rule {rule.id}", known)
+    return Problem(message, line, column, where, known)
 
 
 def _named(rules: Sequence[Rule], number: int, taken: set[str]) -> Iterator[Rule]:

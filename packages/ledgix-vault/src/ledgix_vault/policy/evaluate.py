@@ -111,7 +111,7 @@ def evaluate(snapshot: Snapshot, call: Call) -> Evaluation:
     return Evaluation(
         effect=final,
         reason_code=_reason_code(final, by_default=by_default),
-        bucket=_bucket(final, verdicts, deciding, bool(objections), bool(assumptions)),
+        bucket=_bucket(final, verdicts, deciding, bool(objections), bool(assumptions) or _rests_on_people(deciding)),
         assumptions=assumptions,
         verdicts=tuple(verdicts),
         objections=tuple(objections),
@@ -184,12 +184,17 @@ def _reason_code(effect: Effect, *, by_default: bool) -> str | None:
     return "policy_denied" if effect is Effect.DENY else None
 
 
+def _rests_on_people(deciding: Sequence[Verdict]) -> bool:
+    return True in [verdict.policy.document.rests_on_people for verdict in deciding]
+
+
 def _bucket(
     effect: Effect, verdicts: Sequence[Verdict], deciding: Sequence[Verdict], objected: bool, assumed: bool
 ) -> ConfidenceBucket:
     """How sure the rules alone are (architecture, "Confidence buckets"). Without a policy, or where only text that is
-    no rule speaks: none. A review because something couldn't be told: low. Something assumed, or unknown beside a
-    rule that denies: high. Else extra_high."""
+    no rule speaks: none. A review because something couldn't be told: low. Something assumed (that text beside the
+    rules doesn't matter here, as a person marked it, is an assumption too), or unknown beside a rule that denies:
+    high. Else extra_high."""
     if {verdict.ground for verdict in deciding} <= {Ground.UNCOMPILED}:
         return ConfidenceBucket.NONE
     unknown = objected or True in [verdict.has_unknown for verdict in verdicts]

@@ -92,7 +92,7 @@ def citations(verdicts: Sequence[Verdict]) -> list[JsonObject]:
     for verdict in verdicts:
         cited.extend(_citation(verdict, found.rule.id, found.rule.quote) for found in verdict.grounds())
         if verdict.ground is Ground.UNCOMPILED:
-            cited.extend(_citation(verdict, "", sentence) for sentence in verdict.policy.document.uncompiled)
+            cited.extend(_citation(verdict, "", sentence) for sentence in verdict.policy.document.open_text)
     return cited[:MOST_CITED]
 
 
@@ -178,7 +178,7 @@ _SIGNS: Final = {"<": "less than", "<=": "at most", ">": "more than", ">=": "at 
 
 
 def _uncompiled(verdict: Verdict) -> str:
-    sentences = verdict.policy.document.uncompiled
+    sentences = verdict.policy.document.open_text
     shown = "; ".join(f'"{printable(sentence, LONGEST_QUOTE)}"' for sentence in sentences[:MOST_NAMED])
     return shown if len(sentences) <= MOST_NAMED else f"{shown}; and {len(sentences) - MOST_NAMED} more"
 

@@ -11,27 +11,19 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self, cast
+from typing import Self
 
 from ledgix.formats import jcs
 from ledgix.formats.json import Json, JsonObject
-from ledgix_vault.policy.cel.errors import ConditionError
 from ledgix_vault.policy.conditions import Condition
-from ledgix_vault.policy.errors import PolicyError, Problem
+from ledgix_vault.policy.effect import Effect
+from ledgix_vault.policy.parts import Destinations, JudgeTerms, Limit, Register, Source
 from ledgix_vault.policy.schemas import ToolSchema
+from ledgix_vault.policy.stored import Reader, damaged
 
 __all__ = ["Condition", "Effect", "PolicyDocument", "Rule", "settled_otherwise"]
-
-
-class Effect(StrEnum):
-    """What a rule or a policy says about a call; the later beats the earlier."""
-
-    APPROVE = "approve"
-    REVIEW = "review"
-    DENY = "deny"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +60,8 @@ class Rule:
 @dataclass(frozen=True)
 class PolicyDocument:
     """One immutable version of a policy. `tools` empty: it covers every tool. `uncompiled` are those of `sentences`
-    that no rule stands for; `definition` is the YAML or JSON as it was sent, "" if none was."""
+    that no rule stands for, `set_aside` those of them that a person marked as not applicable; `tables` are constants
+    that conditions look things up in; `definition` is the YAML or JSON as it was sent, "" if none was."""
 
     policy_id: str
     description: str
@@ -79,10 +72,17 @@ class PolicyDocument:
     otherwise: Effect
     action_category: str
     definition: str
+    tables: JsonObject = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
+    destinations: tuple[Destinations, ...] = ()
+    registers: tuple[Register, ...] = ()
+    judge: JudgeTerms | None = None
+    sources: tuple[Source, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
     def to_json(self) -> JsonObject:
-        """The stored form, and what `content_hash` covers."""
-        return {
+        """The stored form, and what `content_hash` covers: form 1 where it holds everything, else form 2."""
+        stored: JsonObject = {
             "v": 1,
             "policy_id": self.policy_id,
             "description": self.description,
@@ -94,6 +94,27 @@ class PolicyDocument:
             "action_category": self.action_category,
             "definition": self.definition,
         }
+        further: JsonObject = {
+            "tables": self.tables,
+            "limits": [limit.to_json() for limit in self.limits],
+            "destinations": [destinations.to_json() for destinations in self.destinations],
+            "registers": [register.to_json() for register in self.registers],
+            "judge": None if self.judge is None else self.judge.to_json(),
+            "sources": [source.to_json() for source in self.sources],
+            "set_aside": list(self.set_aside),
+        }
+        return stored | further | {"v": 2} if any(further.values()) else stored
+
+    @property
+    def open_text(self) -> tuple[str, ...]:
+        """What no rule stands for and nobody marked as not applicable: it sends the covered tools to a person."""
+        left = tuple(sentence for sentence in self.uncompiled if sentence not in self.set_aside)
+        return left + tuple(f"the document {source.name}" for source in self.sources if not source.settled)
+
+    @property
+    def rests_on_people(self) -> bool:
+        """Whether a person marked text as not applicable: rules that decide beside it are sure, but not surest."""
+        return bool(self.set_aside) or any(source.settled for source in self.sources)
 
     @cached_property
     def content_hash(self) -> str:
@@ -107,33 +128,45 @@ class PolicyDocument:
         The schemas of today don't decide whether a version can be read: a field that is gone since makes its
         conditions unknown, call by call.
         """
-        reader = _Reader(stored, "policy")
-        reader.only(_MEMBERS)
-        if stored["v"] != 1:
-            raise _damaged("policy.v", "an unknown version of the stored form")
-        return cls(
+        version = stored.get("v")
+        if version not in (1, 2):
+            raise damaged("policy.v", "an unknown version of the stored form")
+        reader = Reader(stored, "policy", _FORM_1 if version == 1 else _FORM_2)
+        first = cls(
             policy_id=reader.text("policy_id"),
             description=reader.text("description"),
             tools=reader.texts("tools"),
-            rules=tuple(_rule(rule, f"policy.rules[{i}]") for i, rule in enumerate(reader.items("rules"))),
+            rules=reader.each("rules", _rule),
             uncompiled=reader.texts("uncompiled"),
             sentences=reader.texts("sentences"),
             otherwise=reader.effect("otherwise"),
             action_category=reader.text("action_category"),
             definition=reader.text("definition"),
         )
+        if version == 1:
+            return first
+        return replace(
+            first,
+            tables=reader.object("tables"),
+            limits=reader.each("limits", Limit.from_json),
+            destinations=reader.each("destinations", Destinations.from_json),
+            registers=reader.each("registers", Register.from_json),
+            judge=_judge(stored["judge"]),
+            sources=reader.each("sources", Source.from_json),
+            set_aside=reader.texts("set_aside"),
+        )
 
 
-def settled_otherwise(
-    wanted: Effect, *, tools: tuple[str, ...], rules: tuple[Rule, ...], uncompiled: tuple[str, ...]
-) -> Effect:
-    """Contract section 4: `otherwise: approve` needs a compiled rule, no uncompiled sentence, and named tools."""
-    if wanted is Effect.APPROVE and not (rules and tools and not uncompiled):
+def settled_otherwise(document: PolicyDocument) -> Effect:
+    """Contract section 4: `otherwise: approve` needs something executable (a rule, a limit, a list of counterparties or
+    of registers), no text that is left open, and named tools."""
+    executable = document.rules or document.limits or document.destinations or document.registers
+    if document.otherwise is Effect.APPROVE and not (executable and document.tools and not document.open_text):
         return Effect.REVIEW
-    return wanted
+    return document.otherwise
 
 
-_MEMBERS = frozenset(
+_FORM_1 = frozenset(
     (
         "v",
         "policy_id",
@@ -147,67 +180,21 @@ _MEMBERS = frozenset(
         "definition",
     )
 )
+_FORM_2 = _FORM_1 | {"tables", "limits", "destinations", "registers", "judge", "sources", "set_aside"}
 _RULE_MEMBERS = frozenset(("id", "effect", "tools", "when", "source", "assumptions"))
 
 
 def _rule(stored: Json, where: str) -> Rule:
-    if not isinstance(stored, dict):
-        raise _damaged(where, "not an object")
-    reader = _Reader(stored, where)
-    reader.only(_RULE_MEMBERS)
+    reader = Reader(stored, where, _RULE_MEMBERS)
     return Rule(
         id=reader.text("id"),
         effect=reader.effect("effect"),
         tools=reader.texts("tools"),
-        when=tuple(_condition(text, f"{where}.when[{i}]") for i, text in enumerate(reader.texts("when"))),
+        when=reader.conditions("when"),
         source=reader.text("source"),
         assumptions=reader.texts("assumptions"),
     )
 
 
-def _condition(text: str, where: str) -> Condition:
-    try:
-        return Condition.parse(text)
-    except ConditionError as error:
-        raise _damaged(where, error.message) from None
-
-
-class _Reader:
-    """Reads the members of a stored object; whatever isn't as `to_json` writes it is damage."""
-
-    def __init__(self, stored: JsonObject, where: str) -> None:
-        self.stored = stored
-        self.where = where
-
-    def only(self, members: frozenset[str]) -> None:
-        if self.stored.keys() != members:
-            different = ", ".join(sorted(self.stored.keys() ^ members))
-            raise _damaged(self.where, f"missing or unknown members: {different}")
-
-    def text(self, name: str) -> str:
-        value = self.stored[name]
-        if not isinstance(value, str):
-            raise _damaged(f"{self.where}.{name}", "not a string")
-        return value
-
-    def items(self, name: str) -> list[Json]:
-        value = self.stored[name]
-        if not isinstance(value, list):
-            raise _damaged(f"{self.where}.{name}", "not a list")
-        return value
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        items = self.items(name)
-        if not all(isinstance(item, str) for item in items):
-            raise _damaged(f"{self.where}.{name}", "not a list of strings")
-        return tuple(cast(list[str], items))
-
-    def effect(self, name: str) -> Effect:
-        value = self.text(name)
-        if value not in list(Effect):
-            raise _damaged(f"{self.where}.{name}", f"`{value}` is no effect")
-        return Effect(value)
-
-
-def _damaged(where: str, message: str) -> PolicyError:
-    return PolicyError([Problem(message, where=where)])
+def _judge(stored: Json) -> JudgeTerms | None:
+    return None if stored is None else JudgeTerms.from_json(stored, "policy.judge")

@@ -123,7 +123,5 @@ def plan(policy: ActivePolicy, tool_name: str) -> Plan:
             for rule in document.rules
             if covers(rule.tools, tool_name)
         ),
-        otherwise=settled_otherwise(
-            document.otherwise, tools=document.tools, rules=document.rules, uncompiled=document.uncompiled
-        ),
+        otherwise=settled_otherwise(document),
     )

@@ -67,11 +67,12 @@ class Verdict(NamedTuple):
 
 
 def judge(plan: Plan, inputs: Inputs) -> Verdict:
-    """Contract section 4: deny rule, then review rule, then anything unknown or uncompiled, then approve rule, else
+    """Contract section 4: deny rule, then review rule, then anything unknown or left as text, then approve rule, else
     `otherwise`. Every rule is evaluated, whatever was found before it, so that the trace is whole."""
     fired: set[Effect] = set()
     has_unknown = False
     results: list[list[Outcome]] = []
+    inputs.tables = plan.policy.document.tables
     for rule, tests in plan.rules:
         outcomes = [test(inputs) for test in tests]
         results.append(outcomes)
@@ -92,7 +93,7 @@ def _verdict(plan: Plan, fired: set[Effect], *, has_unknown: bool) -> tuple[Effe
         return Effect.REVIEW, Ground.RULE
     if has_unknown:
         return Effect.REVIEW, Ground.UNKNOWN
-    if plan.policy.document.uncompiled:
+    if plan.policy.document.open_text:
         return Effect.REVIEW, Ground.UNCOMPILED
     return (Effect.APPROVE, Ground.RULE) if fired else (plan.otherwise, Ground.OTHERWISE)
 

@@ -44,6 +44,7 @@ _PREDICATES: Final = frozenset(("has", "given", *functions.STRING_TESTS))
 ROOTS: Final[Mapping[str, Read]] = {
     "args": lambda inputs: inputs.args,
     "facts": lambda inputs: inputs.call.facts,
+    "tables": lambda inputs: inputs.tables,
     "tool": lambda inputs: inputs.call.tool_name,
     "agent_id": lambda inputs: inputs.call.agent_id,
     "session_id": lambda inputs: inputs.call.session_id,
@@ -63,6 +64,17 @@ def compile_condition(root: Node) -> Test:
         return test(inputs)
 
     return from_the_start if _looks_through_lists(root) else test
+
+
+def compile_expression(root: Node) -> Read:
+    """The value that `root` stands for; raises ConditionError for names and functions that don't exist."""
+    inner = _read(root, {})
+
+    def from_the_start(inputs: Inputs) -> Value:
+        inputs.steps = 0
+        return inner(inputs)
+
+    return from_the_start
 
 
 def read_of(node: Node) -> Read:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, Underflow
 from typing import Any, Final, TypeAlias
 
-from ledgix.formats.json import Json
+from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.policy.call import Call
 from ledgix_vault.policy.money import Money, Path
 
@@ -41,12 +41,13 @@ Outcome: TypeAlias = bool | Unknown
 class Inputs:
     """One call as conditions see it; lives for one evaluation and collects what had to be assumed."""
 
-    __slots__ = ("args", "assumed", "call", "items", "money", "steps")
+    __slots__ = ("args", "assumed", "call", "items", "money", "steps", "tables")
 
     def __init__(self, call: Call, money: Mapping[Path, Money]) -> None:
         self.call = call
         self.args = call.args
         self.money = money
+        self.tables: JsonObject = {}  # of the policy that is being asked
         self.assumed: list[str] = []
         self.items: list[Json] = []
         self.steps = 0

@@ -77,6 +77,20 @@ def type_errors(root: Node, args: Type = UNDECLARED) -> list[Flaw]:
     return checker.flaws
 
 
+def number_errors(root: Node, args: Type = UNDECLARED) -> list[Flaw]:
+    """The same for an expression that must be a number."""
+    checker = _Checker(args)
+    checker.expect(root, Kind.NUMBER, {})
+    return checker.flaws
+
+
+def value_errors(root: Node, args: Type = UNDECLARED) -> list[Flaw]:
+    """The same for an expression of any type."""
+    checker = _Checker(args)
+    checker.type_of(root, {})
+    return checker.flaws
+
+
 class _Checker:
     """Walks one condition; an error makes the node's type ANY, so that it is reported once."""
 
@@ -85,6 +99,7 @@ class _Checker:
         self.roots: Mapping[str, Type] = {
             "args": args,
             "facts": UNDECLARED,
+            "tables": UNDECLARED,
             "tool": STRING,
             "agent_id": STRING,
             "session_id": STRING,
