@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 import time
 from collections.abc import Callable
 from hashlib import sha256
@@ -47,8 +48,42 @@ def evaluations(rules: int) -> tuple[float, float]:
         schemas={},
     )
     snapshot = Snapshot(1, [ActivePolicy(document, "00000000-0000-7000-8000-000000000000", 1)], {}, Effect.REVIEW)
-    call = Call(
-        tool_name="stripe_refund",
+    call = _call("stripe_refund")
+    assert evaluate(snapshot, call).effect is Effect.APPROVE
+    return rate(lambda: evaluate(snapshot, call)), rate(lambda: evaluate(snapshot, call).trace)
+
+
+def indexed_evaluation() -> float:
+    """Microseconds (p50) for one decision by a policy of 200 rules over 40 tools: five of them apply to a tool."""
+    lines = [
+        f"- {{id: t{tool}r{n}, effect: {'deny' if n else 'approve'}, tools: [tool_{tool}],"
+        f" when: ['args.amount {'>' if n else '<='} {1000 + n}', 'args.currency == \"USD\"']}}"
+        for tool in range(40)
+        for n in range(5)
+    ]
+    document = draft_policy(
+        policy_id="everything",
+        description="",
+        sentences=[],
+        tools=["tool_*"],
+        definition="rules:\n" + "\n".join(lines),
+        schemas={},
+    )
+    snapshot = Snapshot(1, [ActivePolicy(document, "00000000-0000-7000-8000-000000000000", 1)], {}, Effect.REVIEW)
+    calls = [_call(f"tool_{tool}") for tool in range(40)]
+    assert {evaluate(snapshot, call).effect for call in calls} == {Effect.APPROVE}
+    taken = []
+    for _ in range(500):
+        for call in calls:
+            started = time.perf_counter_ns()
+            evaluate(snapshot, call)
+            taken.append(time.perf_counter_ns() - started)
+    return statistics.median(taken) / 1000
+
+
+def _call(tool_name: str) -> Call:
+    return Call(
+        tool_name=tool_name,
         args={"amount": 45, "currency": "USD"},
         agent_id="support-agent",
         session_id="",
@@ -59,8 +94,6 @@ def evaluations(rules: int) -> tuple[float, float]:
         data_categories=None,
         hint=None,
     )
-    assert evaluate(snapshot, call).effect is Effect.APPROVE
-    return rate(lambda: evaluate(snapshot, call)), rate(lambda: evaluate(snapshot, call).trace)
 
 
 class Tiles:

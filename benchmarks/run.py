@@ -13,7 +13,7 @@ import statistics
 from rich.console import Console
 from rich.table import Table
 
-from kernels import audit, evaluations, proofs
+from kernels import audit, evaluations, indexed_evaluation, proofs
 from servers import load, running_vault, running_yardstick
 
 SECONDS = 4.0
@@ -57,6 +57,7 @@ def _kernels() -> None:
         decided, traced = evaluations(rules)
         table.add_row(f"decisions by {rules} rules that apply", f"{decided:,.0f}", target)
         table.add_row("… with the trace spelled out", f"{traced:,.0f}", "")
+    table.add_row("one decision, 200 rules over 40 tools, p50", f"{indexed_evaluation():.1f} µs", "10 µs")
     for size in (10_000, 100_000, 1_000_000):
         console.print(f"growing a log of {size:,} …", style="dim")
         found = proofs(size)
