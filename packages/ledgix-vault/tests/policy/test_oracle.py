@@ -10,6 +10,7 @@ import json as plain_json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_strings
 from hypothesis import assume, event, given, settings
@@ -85,6 +86,50 @@ def conditions(depth: int) -> st.SearchStrategy[str]:
         inner.map("!({})".format),
         st.tuples(PATHS, st.sampled_from(["all", "exists"]), conditions(0)).map("{0[0]}.{0[1]}(i, {0[2]})".format),
     )
+
+
+SAME_AS_CEL = [
+    ("args.n > 2 ? args.n < 9 : args.s == 'x'", {"n": 5}),
+    ("(args.b ? 1 : 2) == 2", {"b": False}),
+    ("args.b ? true : args.gone", {"b": True}),
+    ("args.b ? true : args.gone", {"b": False}),
+    ("{'a': 1, 'b': 2}[args.s] == 2", {"s": "b"}),
+    ("{'a': 1}[args.s] == 1", {"s": "z"}),
+    ("args.l.map(x, x + 1) == [2, 3]", {"l": [1, 2]}),
+    ("args.l.map(x, x.p) == [2, 3]", {"l": [{"p": 2}, {"q": 3}]}),
+    ("args.l.filter(x, x > 1) == [2, 3]", {"l": [1, 2, 3]}),
+    ("args.l.filter(x, x.p > 1).size() == 1", {"l": [{"p": 2}, {"p": 1}]}),
+    ("args.l.exists_one(x, x > 2)", {"l": [1, 2, 3]}),
+    ("args.l.exists_one(x, x > 1)", {"l": [1, 2, 3]}),
+    ("args.l == args.m", {"l": [1, {"a": "x"}], "m": [1, {"a": "x"}]}),
+    ("args.l == args.m", {"l": [1, {"a": "x"}], "m": [1, {"a": "y"}]}),
+    ("args.l == args.m", {"l": [1], "m": [1, 2]}),
+    ("args.l == args.m", {"l": {"a": 1, "b": 2}, "m": {"b": 2, "a": 1}}),
+    ("args.l == args.m", {"l": {"a": 1}, "m": {"b": 1}}),
+    ("timestamp(args.s) < timestamp('2026-01-31T00:00:00Z')", {"s": "2026-01-31T01:30:00+02:00"}),
+    ("timestamp(args.s) == timestamp('2026-01-30T23:30:00Z')", {"s": "2026-01-31T01:30:00+02:00"}),
+    ("timestamp(args.s) < timestamp('2026-01-31T00:00:00Z')", {"s": "soon"}),
+    ("timestamp(args.s) < timestamp('2026-01-31T00:00:00Z')", {"s": "2026-02-30T00:00:00Z"}),
+    ("timestamp(args.s) < timestamp('2026-01-31T00:00:00Z')", {"s": "2026-02-03T24:00:00Z"}),
+    ("timestamp(args.s) - timestamp('2026-01-01T00:00:00Z') <= duration('24h')", {"s": "2026-01-02T00:00:00Z"}),
+    ("timestamp(args.s) - timestamp('2026-01-01T00:00:00Z') <= duration('24h')", {"s": "2026-01-02T00:00:00.000001Z"}),
+    ("timestamp(args.s) + duration('1h30m') == timestamp('2026-01-02T01:30:00Z')", {"s": "2026-01-02T00:00:00Z"}),
+    ("duration(args.s) > duration('59m')", {"s": "1.5h"}),
+    ("duration(args.s) > duration('59m')", {"s": "3"}),
+    ("timestamp(args.s).getDayOfWeek() == 0", {"s": "2026-02-01T12:00:00Z"}),
+    ("timestamp(args.s).getHours('+02:00') == 1", {"s": "2026-02-01T23:30:00Z"}),
+    ("timestamp(args.s).getMonth() == 1", {"s": "2026-02-01T12:00:00Z"}),
+    ("timestamp(args.s).getDate() == 1", {"s": "2026-02-01T12:00:00Z"}),
+    ("timestamp(args.s).getFullYear() == 2026", {"s": "2026-02-01T12:00:00Z"}),
+    ("timestamp(args.s).getMinutes() == 5", {"s": "2026-02-01T12:05:00Z"}),
+]
+
+
+@pytest.mark.parametrize(("text", "args"), SAME_AS_CEL)
+def test_what_cel_has_means_the_same(text: str, args: dict[str, Any]) -> None:
+    result = ORACLE.compile(text).eval(data={"args": args, "tool": "t"})
+    theirs = result.value() if result.type() == cel.Type.BOOL else None
+    assert ours(Condition.parse(text), args) is theirs
 
 
 def ours(condition: Condition, args: dict[str, Any]) -> bool | None:

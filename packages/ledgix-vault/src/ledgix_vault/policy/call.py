@@ -9,9 +9,19 @@ from ledgix.formats.json import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
+class EarlierCall:
+    """A call of the same session that was approved before. `args` are those that could run, `at` is in µs."""
+
+    tool: str
+    args: JsonObject
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
-    """`hint` is the policy that the caller expects to decide; `extra_policy_ids` are evaluated too, whatever they
-    cover: a delegated call answers to its parent's policy as well."""
+    """`now` (µs) and `session_calls` are None outside of the transaction that decides. `hint` is the policy that the
+    caller expects to decide; `extra_policy_ids` are evaluated too, whatever they cover: a delegated call answers to its
+    parent's policy as well."""
 
     tool_name: str
     args: JsonObject
@@ -24,3 +34,5 @@ class Call:
     data_categories: Sequence[str] | None
     hint: str | None
     extra_policy_ids: tuple[str, ...] = ()
+    now: int | None = None
+    session_calls: tuple[EarlierCall, ...] | None = None

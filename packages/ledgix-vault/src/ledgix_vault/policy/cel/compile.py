@@ -3,28 +3,33 @@
 CEL's error logic: `&&` and `||` (and `all`, `exists`, which are these over a list) are decided as soon as one side
 decides; everything else is unknown as soon as an operand is missing, null, of another type, or not a finite number.
 Differences from CEL, each towards unknown: `==` between values of different types, `has` and `in` on a member that
-is null, `==` on lists and objects. One towards known: numbers are numbers, so 50 and 50.5 compare and add.
+is null. One towards known: numbers are numbers, so 50 and 50.5 compare and add.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Final, NoReturn, TypeAlias, cast
 
-from ledgix_vault.policy.cel import functions, operators
+from ledgix_vault.policy.call import EarlierCall
+from ledgix_vault.policy.cel import functions, lists, operators, times
 from ledgix_vault.policy.cel.amounts import amount_in, plain_amount
 from ledgix_vault.policy.cel.errors import ConditionError
 from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown, Value, spell
 from ledgix_vault.policy.cel.operators import Operand, Read, Test, unusable
+from ledgix_vault.policy.cel.parse import QUANTIFIERS
 from ledgix_vault.policy.cel.tree import (
     Binary,
+    Choice,
     Each,
     Function,
     Index,
     ListOf,
     Literal,
     Logic,
+    MapOf,
     Name,
     Negative,
     Node,
@@ -41,6 +46,26 @@ Scope: TypeAlias = Mapping[str, int]
 MOST_NESTED = 2
 _PREDICATES: Final = frozenset(("has", "given", *functions.STRING_TESTS))
 
+_NO_CLOCK: Final = Unknown("the moment of the request isn't known here")
+
+
+def _session_calls(inputs: Inputs) -> Value:
+    call = inputs.call
+    if not call.session_id:
+        return Unknown("the call names no session")
+    if call.session_calls is None:
+        return Unknown("the earlier calls of the session aren't known here")
+    found: list[Value] = [_earlier(earlier) for earlier in call.session_calls]
+    return found
+
+
+def _earlier(call: EarlierCall) -> Value:
+    return {"tool": call.tool, "args": call.args, "at": times.moment(call.at)}
+
+
+MOMENTARY: Final = frozenset(("now", "session"))
+"""Roots that only the transaction knows: conditions that read them are evaluated inside it."""
+
 ROOTS: Final[Mapping[str, Read]] = {
     "args": lambda inputs: inputs.args,
     "facts": lambda inputs: inputs.call.facts,
@@ -51,6 +76,8 @@ ROOTS: Final[Mapping[str, Read]] = {
     "human_principal": lambda inputs: inputs.call.human_principal,
     "purpose": lambda inputs: inputs.call.purpose,
     "data_categories": lambda inputs: cast(Value, inputs.call.data_categories),
+    "now": lambda inputs: _NO_CLOCK if inputs.call.now is None else times.moment(inputs.call.now),
+    "session": lambda inputs: {"calls": _session_calls(inputs)},
     "destination": lambda inputs: {name: value for name, value in inputs.call.destination.items() if value},
 }
 
@@ -87,8 +114,10 @@ def label_of(node: Node) -> str:
     match node:
         case Literal(value=value):
             return spell(value)
-        case Function(name="money", operands=(first, *_)):
+        case Function(name="money" | "timestamp" | "date", operands=(first, *_)):
             return label_of(first)
+        case Function(name="sum" | "min" | "max" as name, operands=(of,), is_method=True):
+            return f"the {name} of {label_of(of)}"
         case Select() | Index() | Name():
             path = path_of(node)
             if path is None:
@@ -99,7 +128,17 @@ def label_of(node: Node) -> str:
 
 
 def _looks_through_lists(root: Node) -> bool:
-    return any(isinstance(node, Each) or (isinstance(node, Binary) and node.operator == "in") for node, _ in walk(root))
+    return any(_is_loop(node) for node, _ in walk(root))
+
+
+def _is_loop(node: Node) -> bool:
+    match node:
+        case Each() | Binary(operator="in"):
+            return True
+        case Function(name=name):
+            return name in lists.AGGREGATES or name == "distinct"
+        case _:
+            return False
 
 
 def _operand(node: Node, scope: Scope) -> Operand:
@@ -117,8 +156,11 @@ def _test(node: Node, scope: Scope) -> Test:
             return _comparison(node, scope)
         case Function(name=name) if name in _PREDICATES:
             return _predicate(node, scope)
-        case Each():
+        case Each(quantifier="all" | "exists"):
             return _each(node, scope)
+        case Each(quantifier="exists_one"):
+            of, inner = _loop(node, scope)
+            return lists.exactly_one(of, _test(node.body, inner))
         case _:
             return _truth(_operand(node, scope))
 
@@ -131,6 +173,8 @@ def _read(node: Node, scope: Scope) -> Read:
         case ListOf(items=items):
             reads = [_read(item, scope) for item in items]
             return lambda inputs: cast(Value, [read(inputs) for read in reads])
+        case MapOf() | Choice() | Each(quantifier="map" | "filter"):
+            return _made(node, scope)
         case Name():
             return _name(node, scope)
         case Select():
@@ -145,6 +189,35 @@ def _read(node: Node, scope: Scope) -> Read:
             return _function(node, scope)
         case Logic() | Not() | Binary() | Each() | Function():
             return _test(node, scope)
+
+
+def _made(node: MapOf | Choice | Each, scope: Scope) -> Read:
+    """A closure for what is made of other values."""
+    match node:
+        case MapOf(entries=entries):
+            values = [(name, _read(value, scope)) for name, value in entries]
+            return lambda inputs: {name: value(inputs) for name, value in values}
+        case Choice():
+            return _choice(node, scope)
+        case Each(quantifier="map"):
+            of, inner = _loop(node, scope)
+            return lists.mapped(of, _read(node.body, inner))
+        case Each():
+            of, inner = _loop(node, scope)
+            return lists.filtered(of, _test(node.body, inner))
+
+
+def _choice(node: Choice, scope: Scope) -> Read:
+    condition = _test(node.condition, scope)
+    then, other = _read(node.then, scope), _read(node.other, scope)
+
+    def read(inputs: Inputs) -> Value:
+        outcome = condition(inputs)
+        if isinstance(outcome, Unknown):
+            return outcome
+        return then(inputs) if outcome else other(inputs)
+
+    return read
 
 
 def _logic(tests: Sequence[Test], *, deciding: bool) -> Test:
@@ -238,8 +311,51 @@ def _function(node: Function, scope: Scope) -> Read:
             return functions.lower_ascii(_operand(of, scope))
         case Function(name="money", operands=(Select() | Index() as of, *rest), is_method=False):
             return _money(node, of, rest, scope)
+        case Function(name=name, operands=(of,), is_method=True) if name in lists.AGGREGATES:
+            return lists.aggregate(name, _operand(of, scope))
+        case Function(name="distinct", operands=(of,), is_method=True):
+            return lists.distinct(_operand(of, scope))
+        case Function(name=name) if name in _TIMES:
+            return _time(node, scope)
         case _:
             return _refuse_call(node)
+
+
+_TIMES: Final = frozenset(("timestamp", "date", "duration", "years", *times.GETTERS))
+
+
+def _time(node: Function, scope: Scope) -> Read:
+    match node:
+        case Function(name="timestamp", operands=(of, *zone), is_method=False) if len(zone) <= 1:
+            return times.timestamp(_operand(of, scope), _zone(zone))
+        case Function(name="date", operands=(of, *zone), is_method=False) if len(zone) <= 1:
+            return times.date_of(_operand(of, scope), _zone(zone))
+        case Function(name="duration", operands=(Literal(at=at, value=str() as text),), is_method=False) if (
+            times.parse_span(text) is None
+        ):
+            raise ConditionError(f'{spell(text)} is no duration like "24h", "90m" or "30d"', at)
+        case Function(name="duration", operands=(of,), is_method=False):
+            return times.duration(_operand(of, scope))
+        case Function(name="years", operands=(start, end), is_method=False):
+            return times.years(_operand(start, scope), _operand(end, scope))
+        case Function(name=name, operands=(of, *zone), is_method=True) if name in times.GETTERS and len(zone) <= 1:
+            return times.getter(name, _operand(of, scope), _zone(zone) or UTC)
+        case _:
+            return _refuse_call(node)
+
+
+def _zone(operands: Sequence[Node]) -> tzinfo | None:
+    match operands:
+        case []:
+            return None
+        case [Literal(at=at, value=str() as name)]:
+            zone = times.zone_named(name)
+            if zone is None:
+                raise ConditionError(f'{spell(name)} is no time zone, like "UTC", "-05:00" or "Europe/Berlin"', at)
+            return zone
+        case [other, *_]:
+            raise ConditionError("a time zone is written out, in quotes", other.at)
+    raise AssertionError("operands are a sequence")
 
 
 def _money(node: Function, of: Node, rest: Sequence[Node], scope: Scope) -> Read:
@@ -266,13 +382,22 @@ _USAGE: Final = {
     "contains": '`args.note.contains("urgent")`',
     "lowerAscii": "`args.currency.lowerAscii()`",
     "money": '`money(args.amount, "USD")`',
+    "sum": "`args.items.map(i, i.price).sum()`",
+    "min": "`args.scores.min()`",
+    "max": "`args.scores.max()`",
+    "distinct": "`args.codes.distinct()`",
+    "timestamp": '`timestamp(facts.delivered_at)`, or `timestamp(facts.delivered_at, "Europe/Berlin")`',
+    "date": '`date(args.day)`, or `date(now, "Europe/Berlin")`',
+    "duration": '`duration("24h")`',
+    "years": '`years(date(args.born), date(now, "UTC"))`',
+    **{name: f'`now.{name}("Europe/Berlin")`' for name in times.GETTERS},
 }
 
 
 def _refuse_call(node: Function) -> NoReturn:
     if node.name in _USAGE:
         raise ConditionError(f"`{node.name}` is used like {_USAGE[node.name]}", node.at)
-    known = ", ".join([*_USAGE, "all", "exists"])
+    known = ", ".join([*_USAGE, *QUANTIFIERS])
     raise ConditionError(f"there is no function `{node.name}`; known are {known}", node.at)
 
 
@@ -303,7 +428,7 @@ def _member(of: Operand, field: str, missing: Unknown) -> Read:
     def read(inputs: Inputs) -> Value:
         value = inner(inputs)
         if isinstance(value, Mapping):
-            return cast(Value, value.get(field, missing))
+            return value.get(field, missing)
         return unusable(value, label, "an object")
 
     return read
@@ -320,33 +445,36 @@ def _index(node: Index, scope: Scope) -> Read:
         if isinstance(container, Mapping):
             if not isinstance(wanted, str):
                 return unusable(wanted, key_label, "a string")
-            return cast(Value, container.get(wanted, missing))
+            return container.get(wanted, missing)
         if not isinstance(container, list | tuple):
             return unusable(container, of_label, "a list or an object")
         if type(wanted) is not int:
             return unusable(wanted, key_label, "a whole number")
-        return cast(Value, container[wanted]) if 0 <= wanted < len(container) else missing
+        return container[wanted] if 0 <= wanted < len(container) else missing
 
     return read
 
 
-def _each(node: Each, scope: Scope) -> Test:
+def _loop(node: Each, scope: Scope) -> tuple[Operand, Scope]:
+    """The list to look through, and the scope in which the variable stands for its items."""
     if node.variable in scope or node.variable in ROOTS or node.variable == "context":
         raise ConditionError(f"`{node.variable}` already means something; take another name", node.at)
     if len(scope) >= MOST_NESTED:
-        raise ConditionError(f"`all` and `exists` nest at most {MOST_NESTED} deep", node.at)
-    level, (of, label) = len(scope), _operand(node.of, scope)
-    body, deciding = _test(node.body, {**scope, node.variable: level}), node.quantifier == "exists"
+        raise ConditionError(f"loops over lists nest at most {MOST_NESTED} deep", node.at)
+    return _operand(node.of, scope), {**scope, node.variable: len(scope)}
+
+
+def _each(node: Each, scope: Scope) -> Test:
+    of, inner = _loop(node, scope)
+    body, deciding = _test(node.body, inner), node.quantifier == "exists"
 
     def test(inputs: Inputs) -> Outcome:
-        items = of(inputs)
-        if not isinstance(items, list | tuple):
-            return unusable(items, label, "a list")
-        if (refusal := operators.count_items(items, inputs, label)) is not None:
-            return refusal
+        items = lists.items_of(of, inputs)
+        if isinstance(items, Unknown):
+            return items
         unknown: Unknown | None = None
         for item in items:
-            inputs.items.append(cast("str", item))
+            inputs.items.append(item)
             outcome = body(inputs)
             inputs.items.pop()
             if outcome is deciding:

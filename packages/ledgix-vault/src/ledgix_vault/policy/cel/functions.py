@@ -43,7 +43,7 @@ def given(root: Read, path: tuple[str, ...], label: str) -> Test:
                 return False
             if not isinstance(value, Mapping):
                 return unusable(value, label, "an object")
-            value = cast(Value, value.get(name))
+            value = value.get(name)
         return value if isinstance(value, Unknown) else _says_something(value)
 
     return test

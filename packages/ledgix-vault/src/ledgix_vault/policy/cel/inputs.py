@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, Underflow
 from typing import Any, Final, TypeAlias
 
@@ -34,7 +35,7 @@ class Unknown:
         return f"Unknown({self.why!r})"
 
 
-Value: TypeAlias = "Json | Mapping[str, str] | tuple[str, ...] | Unknown"
+Value: TypeAlias = "Json | Mapping[str, Value] | list[Value] | tuple[str, ...] | datetime | date | timedelta | Unknown"
 Outcome: TypeAlias = bool | Unknown
 
 
@@ -49,7 +50,7 @@ class Inputs:
         self.money = money
         self.tables: JsonObject = {}  # of the policy that is being asked
         self.assumed: list[str] = []
-        self.items: list[Json] = []
+        self.items: list[Value] = []
         self.steps = 0
 
 
@@ -89,6 +90,16 @@ def _list(items: Sequence[object]) -> str:
     return f"[{', '.join(spell(item) for item in items)}]"
 
 
+def _duration(value: timedelta) -> str:
+    """Whole days and hours as people say them: "30 days", "24 hours"; anything else in seconds."""
+    seconds = value // timedelta(seconds=1)
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds and seconds % length == 0 and value.microseconds == 0:
+            count = seconds // length
+            return f"{count} {unit}{'' if abs(count) == 1 else 's'}"
+    return f"{value.total_seconds():f}".rstrip("0").rstrip(".") + " seconds"
+
+
 _SPELLINGS: Final[Mapping[type, Callable[[Any], str]]] = {
     type(None): lambda _: "null",
     bool: lambda value: "true" if value else "false",
@@ -97,4 +108,7 @@ _SPELLINGS: Final[Mapping[type, Callable[[Any], str]]] = {
     Decimal: _decimal,
     list: _list,
     tuple: _list,
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    timedelta: _duration,
 }

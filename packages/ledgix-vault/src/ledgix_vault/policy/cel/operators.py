@@ -6,7 +6,8 @@ Every closure here is unknown as soon as an operand is missing, null, of another
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, timedelta
 from decimal import Decimal, DecimalException
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
@@ -67,13 +68,19 @@ def order(sign: str, left: Operand, right: Operand) -> Test:
 
     def test(inputs: Inputs) -> Outcome:
         a, b = read_left(inputs), read_right(inputs)
+        if type(a) is type(b) and type(a) in _IN_ORDER:
+            return compare(a, b)
+        wanted = _NAMED.get(type(b), "a number")
         if not is_number(a):
-            return unusable(a, left_label, "a number")
+            return unusable(a, left_label, wanted)
         if not is_number(b):
             return unusable(b, right_label, "a number")
         return compare(a, b)
 
     return test
+
+
+_NAMED: Final = {datetime: "a timestamp", date: "a date", timedelta: "a duration"}
 
 
 def order_constant(sign: str, left: Operand, limit: int | Decimal) -> Test:
@@ -95,7 +102,7 @@ def equal(left: Operand, right: Operand, *, wanted: bool) -> Test:
 
     def test(inputs: Inputs) -> Outcome:
         a, b = read_left(inputs), read_right(inputs)
-        same = _same(a, b)
+        same = same_value(a, b)
         if same is not None:
             return same is wanted
         for value, label in ((a, left_label), (b, right_label)):
@@ -179,7 +186,7 @@ def _among(value: Value, items: list[Any] | tuple[Any, ...], inputs: Inputs, lab
         return refusal
     doubtful = False
     for item in items:
-        same = _same(value, item)
+        same = same_value(value, item)
         if same:
             return True
         doubtful |= same is None
@@ -212,6 +219,8 @@ def compute(sign: str, left: Operand, right: Operand) -> Read:
         a, b = read_left(inputs), read_right(inputs)
         if type(a) is int and type(b) is int:
             return whole(a, b)
+        if type(a) in _IN_ORDER or type(b) in _IN_ORDER:
+            return _compute_times(sign, left, right, a, b)
         if not is_number(a):
             return unusable(a, left_label, "a number")
         if not is_number(b):
@@ -222,6 +231,35 @@ def compute(sign: str, left: Operand, right: Operand) -> Read:
             return Unknown(f"{spell(a)} {sign} {spell(b)} can't be computed exactly")
 
     return read
+
+
+def _compute_times(sign: str, left: Operand, right: Operand, a: Value, b: Value) -> Value:
+    for value, label in ((a, left.label), (b, right.label)):
+        if value is None or isinstance(value, Unknown):
+            return unusable(value, label, "")
+    found = add_times(sign, a, b)
+    return Unknown(f"{spell(a)} {sign} {spell(b)} means nothing") if found is None else found
+
+
+def add_times(sign: str, a: Value, b: Value) -> Value | None:
+    """`a + b` or `a - b` with a moment, a date or a span in it; None where that means nothing. A date moves by whole
+    days only."""
+    kinds = (type(a), type(b))
+    if sign == "+" and kinds[0] is timedelta and kinds[1] is not timedelta:
+        a, b, kinds = b, a, (kinds[1], kinds[0])
+    if kinds not in _SUMS and not (sign == "-" and kinds in _DIFFERENCES):
+        return None
+    if kinds == (date, timedelta) and cast(timedelta, b) % timedelta(days=1):
+        return None
+    try:
+        moved: Value = cast(Any, a) + b if sign == "+" else cast(Any, a) - b
+        return moved
+    except OverflowError:
+        return Unknown("the result is beyond the calendar")
+
+
+_SUMS: Final = frozenset(((datetime, timedelta), (date, timedelta), (timedelta, timedelta)))
+_DIFFERENCES: Final = frozenset(((datetime, datetime), (date, date)))
 
 
 def negative(operand: Operand) -> Read:
@@ -237,9 +275,25 @@ def negative(operand: Operand) -> Read:
     return read
 
 
-def _same(a: Value, b: Value) -> bool | None:
-    """Whether two values are equal; None if they aren't of one comparable type."""
+def same_value(a: Value, b: Value) -> bool | None:
+    """Whether two values are equal; None if they aren't of one comparable type. Lists and objects are compared by what
+    is in them: different as soon as one part is, None as soon as one part can't be compared."""
     kind, other = type(a), type(b)
-    if kind is other and (kind is str or kind is bool or kind is int):
+    if kind is other and kind in _SELF_EQUAL:
         return a == b
-    return a == b if is_number(a) and is_number(b) else None
+    if is_number(a) and is_number(b):
+        return a == b
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and _all_same(zip(a, b, strict=True))
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and _all_same((a[name], b[name]) for name in a)
+    return None
+
+
+def _all_same(pairs: Iterable[tuple[Any, Any]]) -> bool | None:
+    found = [same_value(a, b) for a, b in pairs]
+    return False if False in found else None if None in found else True
+
+
+_SELF_EQUAL: Final = frozenset((str, bool, int, datetime, date, timedelta))
+_IN_ORDER: Final = frozenset((datetime, date, timedelta))

@@ -17,12 +17,14 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedToken
 from ledgix_vault.policy.cel.errors import ConditionError
 from ledgix_vault.policy.cel.tree import (
     Binary,
+    Choice,
     Each,
     Function,
     Index,
     ListOf,
     Literal,
     Logic,
+    MapOf,
     Name,
     Negative,
     Node,
@@ -37,7 +39,9 @@ DEEPEST = 32
 LARGEST_INT = 2**53 - 1
 
 GRAMMAR = r"""
-?start: alternative
+?start: choice
+?choice: alternative
+       | alternative ASK alternative ":" choice -> choose
 ?alternative: conjunction
             | conjunction (OR conjunction)+   -> logic
 ?conjunction: relation
@@ -55,7 +59,7 @@ GRAMMAR = r"""
 ?member: primary
        | member "." NAME                      -> select
        | member "." NAME "(" operands ")"     -> method
-       | member "[" alternative "]"           -> index
+       | member "[" choice "]"                -> index
 ?primary: NAME                                -> name
         | NAME "(" operands ")"               -> function
         | INTEGER                             -> integer
@@ -64,10 +68,13 @@ GRAMMAR = r"""
         | TRUE                                -> true
         | FALSE                               -> false
         | NULL                                -> null
-        | "(" alternative ")"
-        | OPEN [alternative ("," alternative)*] "]" -> list_of
-operands: [alternative ("," alternative)*]
+        | "(" choice ")"
+        | OPEN [choice ("," choice)*] "]"     -> list_of
+        | BRACE [entry ("," entry)*] "}"      -> map_of
+entry: STRING ":" choice
+operands: [choice ("," choice)*]
 
+ASK: "?"
 OR: "||"
 AND: "&&"
 RELATION: "==" | "!=" | "<=" | ">=" | "<" | ">"
@@ -76,6 +83,7 @@ SIGN: "+" | "-"
 TIMES: "*"
 NOT: "!"
 OPEN: "["
+BRACE: "{"
 TRUE: "true"
 FALSE: "false"
 NULL: "null"
@@ -88,7 +96,7 @@ NAME: /[A-Za-z_][A-Za-z0-9_]*/
 
 _RESERVED = "as break const continue else false for function if import in let loop package namespace null return true"
 RESERVED = frozenset((*_RESERVED.split(), "var", "void", "while"))
-QUANTIFIERS = ("all", "exists")
+QUANTIFIERS = ("all", "exists", "exists_one", "map", "filter")
 _ESCAPES = {"\\": "\\", '"': '"', "'": "'", "n": "\n", "r": "\r", "t": "\t"}
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", re.DOTALL)
 _SURROGATES = range(0xD800, 0xE000)
@@ -102,7 +110,6 @@ _HINTS = {
     "is": "write `==`",
     "/": "division is left out of the language, since it isn't exact",
     "%": "there is no remainder and no percent sign in conditions",
-    "?": "there is no `? :`; write two rules",
 }
 
 
@@ -162,6 +169,20 @@ class _Build(Transformer[Token, Node]):
 
     def list_of(self, mark: Token, *items: Node | None) -> Node:
         return ListOf(_at(mark), tuple(item for item in items if item is not None))
+
+    def choose(self, condition: Node, mark: Token, then: Node, other: Node) -> Node:
+        return Choice(_at(mark), condition, then, other)
+
+    def entry(self, key: Token, value: Node) -> tuple[Token, Node]:
+        return key, value
+
+    def map_of(self, mark: Token, *entries: tuple[Token, Node] | None) -> Node:
+        found: dict[str, Node] = {}
+        for key, value in (entry for entry in entries if entry is not None):
+            if (name := _unescape(key)) in found:
+                raise ConditionError(f'"{name}" stands here twice', _at(key))
+            found[name] = value
+        return MapOf(_at(mark), tuple(found.items()))
 
     def integer(self, digits: Token) -> Node:
         if len(digits) > len(str(LARGEST_INT)) or int(digits) > LARGEST_INT:

@@ -21,6 +21,24 @@ class ListOf:
 
 
 @dataclass(frozen=True, slots=True)
+class MapOf:
+    """`{"a": 1, "b": 2}`"""
+
+    at: int
+    entries: tuple[tuple[str, Node], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`condition ? then : other`"""
+
+    at: int
+    condition: Node
+    then: Node
+    other: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Name:
     at: int
     name: str
@@ -87,7 +105,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """`of.all(variable, body)` or `of.exists(variable, body)`."""
+    """`of.quantifier(variable, body)`; `body` is a condition, or for `map` any value."""
 
     at: int
     quantifier: str
@@ -96,7 +114,9 @@ class Each:
     body: Node
 
 
-Node: TypeAlias = Literal | ListOf | Name | Select | Index | Not | Negative | Logic | Binary | Function | Each
+Node: TypeAlias = (
+    Literal | ListOf | MapOf | Choice | Name | Select | Index | Not | Negative | Logic | Binary | Function | Each
+)
 
 
 def children(node: Node) -> tuple[Node, ...]:
@@ -106,6 +126,10 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
         case ListOf(items=items):
             return items
+        case MapOf(entries=entries):
+            return tuple(value for _, value in entries)
+        case Choice(condition=condition, then=then, other=other):
+            return (condition, then, other)
         case Select(of=of):
             return (of,)
         case Index(of=of, key=key):

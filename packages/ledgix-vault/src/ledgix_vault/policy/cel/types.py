@@ -13,12 +13,14 @@ from typing import Final, assert_never
 
 from ledgix_vault.policy.cel.tree import (
     Binary,
+    Choice,
     Each,
     Function,
     Index,
     ListOf,
     Literal,
     Logic,
+    MapOf,
     Name,
     Negative,
     Node,
@@ -38,6 +40,9 @@ class Kind(StrEnum):
     NULL = "null"
     LIST = "a list"
     OBJECT = "an object"
+    TIMESTAMP = "a timestamp"
+    DATE = "a date"
+    DURATION = "a duration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,26 @@ NUMBER: Final = Type(Kind.NUMBER)
 STRING: Final = Type(Kind.STRING)
 BOOL: Final = Type(Kind.BOOL)
 NULL: Final = Type(Kind.NULL)
+TIMESTAMP: Final = Type(Kind.TIMESTAMP)
+DATE: Final = Type(Kind.DATE)
+DURATION: Final = Type(Kind.DURATION)
 STRINGS: Final = Type(Kind.LIST, items=STRING)
 UNDECLARED: Final = Type(Kind.OBJECT)
 
-_SCALARS = {Kind.NUMBER, Kind.STRING, Kind.BOOL}
+_TIMES = {Kind.TIMESTAMP, Kind.DATE, Kind.DURATION}
+_SCALARS = {Kind.NUMBER, Kind.STRING, Kind.BOOL} | _TIMES
+_SUMS: Final = {
+    ("+", Kind.TIMESTAMP, Kind.DURATION): TIMESTAMP,
+    ("+", Kind.DURATION, Kind.TIMESTAMP): TIMESTAMP,
+    ("-", Kind.TIMESTAMP, Kind.DURATION): TIMESTAMP,
+    ("-", Kind.TIMESTAMP, Kind.TIMESTAMP): DURATION,
+    ("+", Kind.DATE, Kind.DURATION): DATE,
+    ("+", Kind.DURATION, Kind.DATE): DATE,
+    ("-", Kind.DATE, Kind.DURATION): DATE,
+    ("-", Kind.DATE, Kind.DATE): DURATION,
+    ("+", Kind.DURATION, Kind.DURATION): DURATION,
+    ("-", Kind.DURATION, Kind.DURATION): DURATION,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +127,16 @@ class _Checker:
             "human_principal": STRING,
             "purpose": STRING,
             "data_categories": STRINGS,
+            "now": TIMESTAMP,
+            "session": Type(
+                Kind.OBJECT,
+                fields={
+                    "calls": Type(
+                        Kind.LIST,
+                        items=Type(Kind.OBJECT, fields={"tool": STRING, "args": UNDECLARED, "at": TIMESTAMP}),
+                    )
+                },
+            ),
             "destination": Type(
                 Kind.OBJECT, fields={"provider": STRING, "uri": STRING, "account_ref": STRING}, is_open=False
             ),
@@ -129,6 +160,10 @@ class _Checker:
                 return _type_of_literal(value)
             case ListOf():
                 return self._list(node, scope)
+            case MapOf(entries=entries):
+                return Type(Kind.OBJECT, fields={name: self.type_of(value, scope) for name, value in entries})
+            case Choice():
+                return self._choice(node, scope)
             case Name(name=name):
                 return scope.get(name, self.roots.get(name, ANY))
             case Select(of=of, field=field):
@@ -179,6 +214,15 @@ class _Checker:
             return ANY
         return self.flaw(f"{_named(node.of)} is {outer.kind}, which has no such members", node.at)
 
+    def _choice(self, node: Choice, scope: Mapping[str, Type]) -> Type:
+        self.expect(node.condition, Kind.BOOL, scope)
+        then, other = self.type_of(node.then, scope), self.type_of(node.other, scope)
+        if then == other:
+            return then
+        if Kind.ANY in (then.kind, other.kind) or then.kind is other.kind:
+            return ANY
+        return self.flaw(f"the two sides of `:` are {then.kind} and {other.kind}", node.at)
+
     def _list(self, node: ListOf, scope: Mapping[str, Type]) -> Type:
         kinds = {self.type_of(item, scope).kind for item in node.items} - {Kind.ANY}
         if len(kinds) > 1:
@@ -187,6 +231,8 @@ class _Checker:
 
     def _binary(self, node: Binary, scope: Mapping[str, Type]) -> Type:
         match node.operator:
+            case "+" | "-" as sign if (found := self._time_sum(sign, node, scope)) is not None:
+                return found
             case "+" | "-" | "*":
                 self.expect(node.left, Kind.NUMBER, scope)
                 self.expect(node.right, Kind.NUMBER, scope)
@@ -199,9 +245,32 @@ class _Checker:
                 self._within(node, scope)
         return BOOL
 
+    def _time_sum(self, sign: str, node: Binary, scope: Mapping[str, Type]) -> Type | None:
+        """The type of a sum with a moment, a date or a span in it; None for a sum of numbers."""
+        left, right = self.quietly(node.left, scope), self.quietly(node.right, scope)
+        if not {left.kind, right.kind} & _TIMES:
+            return None
+        self.type_of(node.left, scope)
+        self.type_of(node.right, scope)
+        if Kind.ANY in (left.kind, right.kind):
+            return ANY
+        found = _SUMS.get((sign, left.kind, right.kind))
+        return found or self.flaw(f"{left.kind} {sign} {right.kind} means nothing", node.at)
+
+    def quietly(self, node: Node, scope: Mapping[str, Type]) -> Type:
+        """The type of a node whose flaws are reported elsewhere."""
+        before = len(self.flaws)
+        found = self.type_of(node, scope)
+        del self.flaws[before:]
+        return found
+
     def _ordered(self, node: Binary, scope: Mapping[str, Type]) -> None:
-        for side in (node.left, node.right):
-            found = self.type_of(side, scope)
+        left, right = self.type_of(node.left, scope), self.type_of(node.right, scope)
+        if left.kind in _TIMES or right.kind in _TIMES:
+            if left.kind is not right.kind and Kind.ANY not in (left.kind, right.kind):
+                self.flaw(f"`{node.operator}` compares {left.kind} with {right.kind}", node.at)
+            return
+        for side, found in ((node.left, left), (node.right, right)):
             if found.kind not in (Kind.NUMBER, Kind.ANY):
                 self.flaw(f"`{node.operator}` compares numbers, but {_named(side)} is {found.kind}", node.at)
                 return
@@ -210,10 +279,6 @@ class _Checker:
         left, right = self.type_of(node.left, scope), self.type_of(node.right, scope)
         if Kind.NULL in (left.kind, right.kind):
             return
-        for side, found in ((node.left, left), (node.right, right)):
-            if found.kind not in (*_SCALARS, Kind.ANY):
-                self.flaw(f"`{node.operator}` compares single values, but {_named(side)} is {found.kind}", node.at)
-                return
         if left.kind is not right.kind and Kind.ANY not in (left.kind, right.kind):
             self.flaw(f"{_named(node.left)} is {left.kind} and {_named(node.right)} is {right.kind}", node.at)
 
@@ -244,12 +309,46 @@ class _Checker:
                     self.expect(operand, Kind.STRING, scope)
                 return STRING if node.name == "lowerAscii" else BOOL
             case _:
+                return self._further_function(node, types, scope)
+
+    def _further_function(self, node: Function, types: Sequence[Type], scope: Mapping[str, Type]) -> Type:
+        match node.name, types:
+            case (("sum" | "min" | "max"), [first]):
+                if first.items and first.items.kind not in (Kind.NUMBER, Kind.ANY):
+                    self.flaw(f"`{node.name}` adds up numbers, but the items are each {first.items.kind}", node.at)
+                self.expect(node.operands[0], Kind.LIST, scope)
+                return NUMBER
+            case "distinct", [first]:
+                self.expect(node.operands[0], Kind.LIST, scope)
+                return first
+            case "timestamp", [first, *_]:
+                return self._reads(node, first, (Kind.STRING, Kind.TIMESTAMP), TIMESTAMP)
+            case "date", [first, *_]:
+                return self._reads(node, first, (Kind.STRING, Kind.TIMESTAMP, Kind.DATE), DATE)
+            case "duration", [first]:
+                return self._reads(node, first, (Kind.STRING, Kind.DURATION), DURATION)
+            case "years", [_, _]:
+                for operand in node.operands:
+                    self.expect(operand, Kind.DATE, scope)
+                return NUMBER
+            case name, [first, *_] if name.startswith("get"):
+                return self._reads(node, first, (Kind.TIMESTAMP, Kind.DATE), NUMBER)
+            case _:
                 return BOOL
+
+    def _reads(self, node: Function, found: Type, readable: Sequence[Kind], gives: Type) -> Type:
+        if found.kind not in (*readable, Kind.ANY):
+            wanted = " or ".join(readable)
+            self.flaw(f"`{node.name}` reads {wanted}, but {_named(node.operands[0])} is {found.kind}", node.at)
+        return gives
 
     def _each(self, node: Each, scope: Mapping[str, Type]) -> Type:
         found = self.expect(node.of, Kind.LIST, scope)
-        self.expect(node.body, Kind.BOOL, {**scope, node.variable: found.items or ANY})
-        return BOOL
+        inner = {**scope, node.variable: found.items or ANY}
+        if node.quantifier == "map":
+            return Type(Kind.LIST, items=self.type_of(node.body, inner))
+        self.expect(node.body, Kind.BOOL, inner)
+        return found if node.quantifier == "filter" else BOOL
 
 
 def _type_of_literal(value: bool | int | Decimal | str | None) -> Type:
