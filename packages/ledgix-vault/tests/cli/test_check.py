@@ -302,9 +302,13 @@ EDITS = {
     "a request gone": (f"DELETE FROM clearance WHERE {DENIED}", "its row is missing"),
     "a request nobody asked": (
         "INSERT INTO clearance SELECT tenant_id, 'zzz', key_lineage, requested_at, request, decision, outcome,"
-        " original_request_id, depth, 'zzz', kid, issued_at, expires_at, pick_up_until, NULL"
+        " original_request_id, depth, 'zzz', kid, issued_at, expires_at, pick_up_until, NULL, NULL"
         f" FROM clearance WHERE {CONSUMED}",
         "the ledger has no decision of it",
+    ),
+    "a call's session": (
+        f"UPDATE clearance SET session_hash = (SELECT MAX(event_hash) FROM event) WHERE {CONSUMED}",
+        "session_hash",
     ),
     "another tenant's request": (f"UPDATE clearance SET tenant_id = {OTHER} WHERE {DENIED}", "its row is missing"),
     # reviews

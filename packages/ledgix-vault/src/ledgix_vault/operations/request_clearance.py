@@ -16,7 +16,7 @@ from ledgix_vault.clearance.decision import Decision, Outcome
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.current import bring_up_to_date
-from ledgix_vault.operations.steps.evaluate import decide, decide_alone
+from ledgix_vault.operations.steps.evaluate import decide, decided_alone
 from ledgix_vault.operations.steps.record import Intent, intent_of, record_new
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
@@ -47,10 +47,9 @@ async def request_clearance(
     """
     caller.require(Scope.CLEARANCE)
     caller.require_agent(request.agent_id)
-    prepared = None
-    if not request.parent_jti:  # a delegated call needs its parent, which only the transaction sees
-        state = vault.store.tenant(caller.tenant_id)
-        prepared = _prepare(vault, caller, request, state, decide_alone(state, request), depth=0)
+    state = vault.store.tenant(caller.tenant_id)
+    decision = decided_alone(state, request)
+    prepared = None if decision is None else _prepare(vault, caller, request, state, decision, depth=0)
     stored = await vault.store.run(partial(_record, vault, caller, request, prepared), key)
     if not isinstance(stored, Replayed):
         return stored, False

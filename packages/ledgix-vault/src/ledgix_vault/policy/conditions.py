@@ -8,12 +8,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from ledgix_vault.policy.cel.compile import ROOTS, compile_condition, compile_expression, label_of, read_of
+from ledgix_vault.policy.cel.compile import MOMENTARY, ROOTS, compile_condition, compile_expression, label_of, read_of
 from ledgix_vault.policy.cel.errors import ConditionError
 from ledgix_vault.policy.cel.inputs import spell
 from ledgix_vault.policy.cel.operators import Read, Test
 from ledgix_vault.policy.cel.parse import parse
-from ledgix_vault.policy.cel.tree import Binary, Function, Literal, Node, children, path_of
+from ledgix_vault.policy.cel.tree import Binary, Function, Literal, Name, Node, children, path_of, walk
 from ledgix_vault.policy.cel.types import type_errors, value_errors
 from ledgix_vault.policy.money import Path
 
@@ -39,6 +39,8 @@ class Condition:
     reads: tuple[Reading, ...] = field(repr=False, compare=False)
     limit: tuple[str, str] | None = field(repr=False, compare=False)
     """(">", "100 USD") where the condition compares with one fixed number."""
+    is_momentary: bool = field(repr=False, compare=False)
+    """Whether it looks at the moment or the session of the call, which only the deciding transaction knows."""
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -75,7 +77,19 @@ def _condition(text: str) -> Condition:
     test = compile_condition(node)
     for flaw in type_errors(node):
         raise ConditionError(flaw.message, flaw.offset)
-    return Condition(text=text, node=node, test=test, reads=tuple(_readings(node)), limit=_limit(node))
+    return Condition(
+        text=text,
+        node=node,
+        test=test,
+        reads=tuple(_readings(node)),
+        limit=_limit(node),
+        is_momentary=is_momentary(node),
+    )
+
+
+def is_momentary(root: Node) -> bool:
+    """Whether the tree reads `now` or `session`."""
+    return any(isinstance(node, Name) and node.name in MOMENTARY for node, _ in walk(root))
 
 
 def _nodes(root: Node) -> Iterator[Node]:

@@ -59,6 +59,8 @@ class Coverage(NamedTuple):
     money: Mapping[Path, Money]
     amounts: tuple[Path, ...]
     """Arguments that hold money: as declared, else `amount`."""
+    needs_unit: bool
+    """Whether something has a say that only the deciding transaction knows: the moment, the session's earlier calls."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +107,18 @@ class Snapshot:
     def _cover(self, tool_name: str) -> Coverage:
         schema = self.schemas.get(tool_name)
         money = schema.money if schema else _UNDECLARED
+        plans = tuple(plan(p, tool_name) for p in self._sorted if covers(p.document.tools, tool_name))
         return Coverage(
-            plans=tuple(plan(p, tool_name) for p in self._sorted if covers(p.document.tools, tool_name)),
+            plans=plans,
             schema=schema,
             money=money,
             amounts=tuple(money) or _AMOUNT,
+            needs_unit=any(_is_momentary(each) for each in plans),
         )
+
+
+def _is_momentary(plan: Plan) -> bool:
+    return any(condition.is_momentary for planned in plan.rules for condition in planned.rule.when)
 
 
 def plan(policy: ActivePolicy, tool_name: str) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, and_, or_, select, update
@@ -14,6 +15,7 @@ from ledgix_vault.clearance.decision import Decider, DeciderType, Decision, Outc
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.ids import is_id
 from ledgix_vault.jsontext import encode_text
+from ledgix_vault.policy.call import EarlierCall
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
 from ledgix_vault.store.tenants import stored_object
@@ -41,7 +43,13 @@ def clearance_row(clearance: Clearance) -> Row:
         token.expires_at,
         token.pick_up_until,
         token.consumed_at,
+        session_hash(clearance.request.session_id),
     )
+
+
+def session_hash(session_id: str) -> bytes | None:
+    """How a session is found: by SHA-256 of its id, which may be any text; None for a call without one."""
+    return sha256(session_id.encode()).digest() if session_id else None
 
 
 def review_row(review: Review) -> Row:
@@ -71,6 +79,32 @@ def find_clearance_by_jti(connection: Connection, tenant_id: str, jti: str) -> C
     if not is_id(jti):
         return None
     return _one_clearance(connection, _C.c.tenant_id == tenant_id, _C.c.jti == jti)
+
+
+MOST_SESSION_CALLS = 1000
+
+
+def session_calls(connection: Connection, tenant_id: str, session_id: str) -> tuple[EarlierCall, ...] | None:
+    """The calls of this session that were approved so far, newest first; None for more than 1000."""
+    rows = connection.execute(
+        select(_C.c.request, _C.c.decision, _C.c.requested_at)
+        .where(
+            _C.c.tenant_id == tenant_id,
+            _C.c.session_hash == session_hash(session_id),
+            _C.c.outcome == str(Outcome.APPROVED),
+        )
+        .order_by(_C.c.requested_at.desc())
+        .limit(MOST_SESSION_CALLS + 1)
+    ).all()
+    if len(rows) > MOST_SESSION_CALLS:
+        return None
+    return tuple(_earlier_call(row) for row in rows)
+
+
+def _earlier_call(row: Any) -> EarlierCall:
+    request = ClearanceRequest.from_json(stored_object(row.request))
+    changed = _decision(stored_object(row.decision)).effective_args
+    return EarlierCall(request.tool_name, request.tool_args if changed is None else changed, row.requested_at)
 
 
 def find_review(connection: Connection, tenant_id: str, request_id: str) -> Review | None:

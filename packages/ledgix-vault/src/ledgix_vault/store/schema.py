@@ -129,9 +129,11 @@ clearance = Table(
     Column("expires_at", BigInteger),  # whole seconds, as in the token
     Column("pick_up_until", BigInteger),  # a reviewed approval must be fetched before
     Column("consumed_at", BigInteger),
+    Column("session_hash", LargeBinary),  # SHA-256 of the session's id, null without one
     PrimaryKeyConstraint("tenant_id", "request_id"),
     UniqueConstraint("tenant_id", "jti"),
 )
+Index("ix_clearance_session", clearance.c.tenant_id, clearance.c.session_hash, clearance.c.requested_at)
 
 review = Table(
     "review",

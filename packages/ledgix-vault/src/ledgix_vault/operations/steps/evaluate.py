@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from msgspec.structs import replace
 
 from ledgix.formats.json import JsonObject
@@ -10,7 +12,7 @@ from ledgix_vault.clearance.decision import Decision, Outcome, conclude, refused
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.errors import Conflict
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
-from ledgix_vault.store.clearances import find_clearance_by_jti
+from ledgix_vault.store.clearances import find_clearance_by_jti, session_calls
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.times import MICROSECONDS
@@ -19,8 +21,11 @@ DEEPEST_DELEGATION = 5
 PARENT_CANCELLED = "The parent approval was cancelled, so nothing can be delegated from it."
 
 
-def decide_alone(state: TenantState, request: ClearanceRequest) -> Decision:
-    """What the tenant's policies decide of a call that is not delegated."""
+def decided_alone(state: TenantState, request: ClearanceRequest) -> Decision | None:
+    """What the tenant's policies decide of a call outside of the transaction; None where only the transaction can tell:
+    a delegated call, or policies that look at the moment or at the session's earlier calls."""
+    if request.parent_jti or state.snapshot.coverage(request.tool_name).needs_unit:
+        return None
     return _decide(state, call_of(request))
 
 
@@ -28,10 +33,10 @@ def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -
     """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation")."""
     state = unit.tenant(tenant_id)
     if not request.parent_jti:
-        return decide_alone(state, request), 0
+        return _decide(state, _in_unit(unit, state, call_of(request))), 0
     parent = find_clearance_by_jti(unit.connection, tenant_id, request.parent_jti)
     flaw = _delegation_flaw(parent, unit.now, window)
-    call = call_of(request, extra_policy_ids=_deciding_policies(parent))
+    call = _in_unit(unit, state, call_of(request, extra_policy_ids=_deciding_policies(parent)))
     decision = _decide(state, call)
     if flaw is not None:
         return refused(decision, "delegation_invalid", flaw), 0
@@ -52,8 +57,17 @@ def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) ->
     parent = find_clearance_by_jti(unit.connection, clearance.tenant_id, parent_jti) if parent_jti else None
     if parent is not None and parent.decision.outcome is not Outcome.APPROVED:
         raise Conflict(PARENT_CANCELLED, code="delegation_invalid")
+    state = unit.tenant(clearance.tenant_id)
     call = call_of(clearance.request, args=args, extra_policy_ids=_deciding_policies(parent))
-    return evaluate(unit.tenant(clearance.tenant_id).snapshot, call)
+    return evaluate(state.snapshot, _in_unit(unit, state, call))
+
+
+def _in_unit(unit: Unit, state: TenantState, call: Call) -> Call:
+    """The call with what only the transaction knows: its moment, and the session's earlier calls where they matter."""
+    calls = None
+    if call.session_id and (call.extra_policy_ids or state.snapshot.coverage(call.tool_name).needs_unit):
+        calls = session_calls(unit.connection, state.tenant_id, call.session_id)
+    return dataclasses.replace(call, now=unit.now, session_calls=calls)
 
 
 def call_of(

@@ -21,7 +21,7 @@ from ledgix_vault.clearance.decision import Decider, DeciderType, Outcome
 from ledgix_vault.clearance.facts import clearance_event, clearance_intent
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
-from ledgix_vault.store.clearances import WITH_DEADLINE, clearance_of_row, load_voters, review_of_row
+from ledgix_vault.store.clearances import WITH_DEADLINE, clearance_of_row, load_voters, review_of_row, session_hash
 from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, readable
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
 from ledgix_vault.store.tenants import stored_object
@@ -109,6 +109,8 @@ def _differences(case: _Case, clearance: Clearance, newest: Entry) -> list[str]:
     different = differing(said, recorded)
     if case.row.outcome != str(clearance.decision.outcome):
         different.append("outcome")
+    if case.row.session_hash != session_hash(clearance.request.session_id):
+        different.append("session_hash")
     stated = {"reason": again.reason, "citations": again.citations}
     return different + differing(stated, {name: grounds[name] for name in stated})
 
