@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format lock clean
+.PHONY: help setup demo test check bench eval format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ check: $(STAMP) ## lint, types and import contracts
 
 bench: $(STAMP) ## measure speed on this machine, all figures from one run
 	$(BIN)/python benchmarks/run.py
+
+eval: $(STAMP) ## run labelled calls of an airline through its policy, and count
+	@$(BIN)/python examples/policies/airline/evaluate.py
 
 format: $(STAMP) ## put the code into the house's form
 	$(BIN)/ruff check --fix .

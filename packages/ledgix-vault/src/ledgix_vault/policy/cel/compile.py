@@ -43,7 +43,7 @@ from ledgix_vault.policy.money import MINOR_DIGITS
 Scope: TypeAlias = Mapping[str, int]
 """The variables of the surrounding `all` and `exists`, each with its place in `Inputs.items`."""
 
-MOST_NESTED = 2
+MOST_NESTED = 3
 _PREDICATES: Final = frozenset(("has", "given", *functions.STRING_TESTS))
 
 _NO_CLOCK: Final = Unknown("the moment of the request isn't known here")
