@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import ledgix_vault
-from ledgix_vault.cli import keys, tenants, upkeep, vault
+from ledgix_vault.cli import keys, policies, tenants, upkeep, vault
 from ledgix_vault.cli.output import remark
 from ledgix_vault.errors import Invalid, StartRefused, VaultError
 
@@ -23,6 +23,7 @@ app.command("restore", short_help="Put a backup into a new data directory.")(upk
 app.command("check", short_help="Verify every ledger, and every row against it.")(upkeep.check)
 app.command("recover", short_help="Go on when the newest database is lost for good.")(upkeep.recover)
 app.add_typer(keys.app, name="keys")
+app.add_typer(policies.app, name="policies")
 app.add_typer(tenants.app, name="tenants")
 
 

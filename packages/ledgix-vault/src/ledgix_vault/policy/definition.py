@@ -19,12 +19,13 @@ Unknown members are refused. Every flaw is reported, each with line and column.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.policy.effect import Effect
-from ledgix_vault.policy.errors import PolicyError
+from ledgix_vault.policy.errors import PolicyError, Problem
 from ledgix_vault.policy.marked import Marked, Members, Text, read
 from ledgix_vault.policy.parts import Destinations, Register
 from ledgix_vault.policy.written import PartsReader, WrittenJudge, WrittenLimit
@@ -71,6 +72,9 @@ class Definition:
     judge: WrittenJudge | None = None
 
 
+MEMBERS: Final = _TOP
+
+
 def parse_definition(text: str) -> Definition:
     """Raises PolicyError with every flaw that was found."""
     root = read(text)
@@ -78,9 +82,30 @@ def parse_definition(text: str) -> Definition:
     top = reader.members(root, "the definition", _TOP)
     if isinstance(root, Members) and not top.keys() & _PARTS:
         reader.problem(root, f"says nothing: it needs {', '.join(sorted(_PARTS))}", "the definition")
+    definition = _definition(reader, top)
+    if reader.problems:
+        raise PolicyError(reader.problems)
+    return definition
+
+
+def definition_in(reader: ProblemKeeper, top: Mapping[str, Marked]) -> Definition:
+    """The definition whose members stand among others; its problems are added to the reader's."""
+    own = _Reader()
+    definition = _definition(own, {name: node for name, node in top.items() if name in _TOP})
+    reader.problems.extend(own.problems)
+    return definition
+
+
+class ProblemKeeper(Protocol):
+    """Whoever collects problems."""
+
+    problems: list[Problem]
+
+
+def _definition(reader: _Reader, top: Mapping[str, Marked]) -> Definition:
     rules = [reader.rule(item, i) for i, item in enumerate(reader.items(top.get("rules"), "rules", MOST_RULES))]
     reader.unique([(rule.id, rule.at) for rule in rules if rule], "rules")
-    definition = Definition(
+    return Definition(
         tuple(rule for rule in rules if rule),
         reader.effect(top.get("otherwise"), "otherwise") or Effect.REVIEW,
         reader.text(top.get("action_category"), "action_category", longest=64),
@@ -90,9 +115,6 @@ def parse_definition(text: str) -> Definition:
         registers=reader.registers(top.get("registers")),
         judge=reader.judge(top.get("judge")),
     )
-    if reader.problems:
-        raise PolicyError(reader.problems)
-    return definition
 
 
 class _Reader(PartsReader):

@@ -57,8 +57,34 @@ def draft_policy(
     problems = list(_flaws_of_form(policy_id, sentences, tools))
     if problems:
         raise PolicyError(problems)
+    written = parse_definition(definition) if definition is not None else sentences_alone(tools)
+    return draft_written(
+        written,
+        policy_id=policy_id,
+        description=description,
+        sentences=sentences,
+        tools=tools,
+        definition=definition or "",
+        schemas=schemas,
+        sources=sources,
+        set_aside=set_aside,
+    )
+
+
+def draft_written(
+    written: Definition,
+    *,
+    policy_id: str,
+    description: str,
+    sentences: Sequence[str],
+    tools: Sequence[str],
+    definition: str,
+    schemas: Mapping[str, ToolSchema],
+    sources: Sequence[Source] = (),
+    set_aside: Sequence[str] = (),
+) -> PolicyDocument:
+    """The same from a definition that was read already; `definition` is its text, to be kept."""
     covered = tuple(dict.fromkeys(tools))
-    written = parse_definition(definition) if definition is not None else _sentences_alone(covered)
     compiler = _Compiler(covered, schemas)
     rules = [compiler.rule(rule) for rule in written.rules]
     limits = tuple(compiler.limit(limit) for limit in written.limits)
@@ -82,7 +108,7 @@ def draft_policy(
         sentences=tuple(sentences),
         otherwise=written.otherwise,
         action_category=written.action_category,
-        definition=definition or "",
+        definition=definition,
         tables=written.tables,
         limits=limits,
         destinations=written.destinations,
@@ -122,7 +148,8 @@ def _checked(document: PolicyDocument) -> Iterator[_Checked]:
         yield from (("judge", (), condition.node, type_errors) for condition in document.judge.when)
 
 
-def _sentences_alone(tools: Sequence[str]) -> Definition:
+def sentences_alone(tools: Sequence[str]) -> Definition:
+    """What sentences without a definition say beside themselves."""
     names_tools = all(pattern.strip("*?") for pattern in tools)
     return Definition((), Effect.APPROVE if names_tools else Effect.REVIEW, "")
 

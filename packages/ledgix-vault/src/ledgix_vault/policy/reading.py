@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from ledgix.errors import FormatError
+from ledgix.formats import json
+from ledgix.formats.json import Json
 from ledgix_vault.policy.effect import Effect
 from ledgix_vault.policy.errors import Problem
 from ledgix_vault.policy.globs import LONGEST_GLOB
@@ -84,6 +87,35 @@ class DefinitionReader:
             if not text:
                 self.problem(glob, "a tool pattern isn't empty; leave `tools` out to mean every tool", where)
         return tuple(found)
+
+    def value(self, node: Marked, where: str, *, may_be_null: bool = False) -> Json:
+        """Any value, as JSON would have it; null only where it means something."""
+        match node:
+            case Members(members=members):
+                return {
+                    name: self.value(inner, f"{where}.{name}", may_be_null=may_be_null)
+                    for name, (_, inner) in members.items()
+                }
+            case Items(items=items):
+                return [self.value(item, f"{where}[{i}]", may_be_null=may_be_null) for i, item in enumerate(items)]
+            case Text(value=value, read_as=""):
+                return value
+            case Text(value="true" | "false" as value):
+                return value == "true"
+            case Text(value="null") if may_be_null:
+                return None
+            case Text(read_as="a number", value=value):
+                return self._json_number(node, value, where)
+            case Text(read_as=read_as):
+                self.problem(node, f"`{node.value}` reads as {read_as} in YAML; put it in quotes", where)
+        return None
+
+    def _json_number(self, node: Marked, value: str, where: str) -> Json:
+        try:
+            return json.parse(value.encode())
+        except FormatError:
+            self.problem(node, f"`{value}` is no number that every reader reads alike; write it as in JSON", where)
+            return None
 
     def id(self, found: Mapping[str, Marked], name: str, where: str) -> str:
         """The identifier in member `name`, which has to be there."""

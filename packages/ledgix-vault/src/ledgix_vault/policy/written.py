@@ -30,10 +30,10 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ledgix.errors import FormatError
-from ledgix.formats import jcs, json
-from ledgix.formats.json import Json, JsonObject
+from ledgix.formats import jcs
+from ledgix.formats.json import JsonObject
 from ledgix_vault.policy.effect import Effect
-from ledgix_vault.policy.marked import Items, Marked, Members, Text
+from ledgix_vault.policy.marked import Marked, Members, Text
 from ledgix_vault.policy.parts import CALENDAR_WINDOWS, EVER, ROLLING, Destinations, JudgeMay, Register
 from ledgix_vault.policy.reading import DefinitionReader
 
@@ -84,7 +84,7 @@ class PartsReader(DefinitionReader):
         if not isinstance(node, Members):
             self.problem(node, "must be a mapping of names to tables", "tables")
             return {}
-        found = {name: self._constant(value, f"tables.{name}") for name, (_, value) in node.members.items()}
+        found = {name: self.value(value, f"tables.{name}") for name, (_, value) in node.members.items()}
         try:
             size = len(jcs.canonicalize(found))
         except FormatError as error:
@@ -93,29 +93,6 @@ class PartsReader(DefinitionReader):
         if size > LARGEST_TABLES:
             self.problem(node, f"tables have at most {LARGEST_TABLES // 1024} KiB", "tables")
         return found
-
-    def _constant(self, node: Marked, where: str) -> Json:
-        match node:
-            case Members(members=members):
-                return {name: self._constant(value, f"{where}.{name}") for name, (_, value) in members.items()}
-            case Items(items=items):
-                return [self._constant(item, f"{where}[{i}]") for i, item in enumerate(items)]
-            case Text(value=value, read_as=""):
-                return value
-            case Text(value="true" | "false" as value):
-                return value == "true"
-            case Text(read_as="a number", value=value):
-                return self._json_number(node, value, where)
-            case Text(read_as=read_as):
-                self.problem(node, f"`{node.value}` reads as {read_as} in YAML; put it in quotes", where)
-        return None
-
-    def _json_number(self, node: Marked, value: str, where: str) -> Json:
-        try:
-            return json.parse(value.encode())
-        except FormatError:
-            self.problem(node, f"`{value}` is no number that every reader reads alike; write it as in JSON", where)
-            return None
 
     def limits(self, node: Marked | None) -> tuple[WrittenLimit, ...]:
         items = self.items(node, "limits", MOST_PARTS)

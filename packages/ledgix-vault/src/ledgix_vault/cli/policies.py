@@ -1,0 +1,140 @@
+"""`policies lint` and `policies test`: policies as code, checked without a Vault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ledgix.formats.json import JsonObject
+from ledgix_vault.cli.options import AsJson
+from ledgix_vault.cli.output import remark, say, say_json
+from ledgix_vault.operations.run_policy_cases import CaseResult, run_policy_cases
+from ledgix_vault.policy.code.directory import Directory, FileProblem, is_part, read_directory, rules_of
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Policies as code: check, test, compare and apply a directory."
+)
+Where = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DIR", exists=True, file_okay=False, help="The directory with policies, schemas/ and cases/."
+    ),
+]
+LARGEST_FILE = 1024 * 1024
+
+
+@app.command()
+def lint(directory: Where, as_json: AsJson = False) -> None:
+    """Read and compile everything in a directory. Ends with 1 if something is wrong.
+
+    \b
+    DIR/*.yaml           policies: policy_id, tools, sentences, rules, limits …
+    DIR/schemas/*.json   the JSON Schema of each tool's arguments
+    DIR/cases/*.yaml     calls with what is expected of them
+
+    \b
+    Example:
+      ledgix-vault policies lint examples/policies/refunds
+    """
+    found = load(directory)
+    if as_json:
+        say_json({"problems": [_as_json(problem) for problem in found.problems], "policies": sorted(found.documents)})
+    else:
+        for problem in found.problems:
+            remark(str(problem))
+        for policy_id, document in found.documents.items():
+            open_text = len(document.open_text)
+            left = f", {open_text} left as text for people" if open_text else ""
+            say(f"{policy_id}: {len(document.rules)} rules{left}")
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@app.command("test")
+def run_cases(directory: Where, as_json: AsJson = False) -> None:
+    """Run the cases of a directory against its policies. Ends with 1 if one is not as expected.
+
+    \b
+    A case (DIR/cases/*.yaml):
+      - why: A small refund needs nobody.
+        call: {tool_name: stripe_refund, tool_args: {amount: 45, currency: USD}}
+        expect: approve            # or {effect: deny, rule: r1, reason_code: …}
+
+    \b
+    Example:
+      ledgix-vault policies test examples/policies/refunds
+    """
+    found = load(directory)
+    if found.problems:
+        for problem in found.problems:
+            remark(str(problem))
+        raise typer.Exit(1)
+    results = list(run_policy_cases(found))
+    fired = {name for result in results for name in result.fired}
+    silent = [
+        f"{policy_id}/{rule_id}"
+        for policy_id, rule_id in rules_of(found.documents)
+        if (policy_id, rule_id) not in fired
+    ]
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        say_json(
+            {"cases": len(results), "failed": [_failure(each) for each in failed], "rules_never_fired": list(silent)}
+        )
+    else:
+        _tell(results, failed, silent)
+    if failed or not results:
+        raise typer.Exit(1)
+
+
+def load(directory: Path) -> Directory:
+    """Everything that belongs to policies as code below `directory`."""
+    files: dict[str, str] = {}
+    unreadable: list[str] = []
+    for path in sorted(directory.rglob("*")):
+        name = path.relative_to(directory).as_posix()
+        if not path.is_file() or name.startswith(".") or not is_part(name):
+            continue
+        if path.stat().st_size > LARGEST_FILE:
+            unreadable.append(f"{name}: is larger than {LARGEST_FILE // 1024} KiB")
+            continue
+        try:
+            files[name] = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            unreadable.append(f"{name}: is no UTF-8 text")
+    if unreadable:
+        raise typer.BadParameter("; ".join(unreadable), param_hint="DIR")
+    return read_directory(files)
+
+
+def _tell(results: list[CaseResult], failed: list[CaseResult], silent: list[str]) -> None:
+    for result in failed:
+        say(f"FAILED {result.file}:{result.case.line}: {result.case.why}")
+        for miss in result.misses:
+            say(f"    {miss}")
+        if result.reason:
+            say(f"    {result.reason}")
+        for rule in result.trace:
+            say(f"    {rule['result']:<8}{rule['policy_id']}/{rule['rule_id']}")
+    if silent:
+        say(f"No case makes these rules fire: {', '.join(silent)}")
+    say(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    if not results:
+        remark("There are no cases: put some into cases/*.yaml.")
+
+
+def _failure(result: CaseResult) -> JsonObject:
+    return {
+        "file": result.file,
+        "line": result.case.line,
+        "why": result.case.why,
+        "misses": list(result.misses),
+        "reason": result.reason,
+        "trace": list(result.trace),
+    }
+
+
+def _as_json(problem: FileProblem) -> JsonObject:
+    return {"file": problem.file, **problem.problem.to_json()}
