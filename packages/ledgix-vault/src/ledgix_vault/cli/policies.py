@@ -11,6 +11,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.cli.options import AsJson
 from ledgix_vault.cli.output import remark, say, say_json
 from ledgix_vault.operations.run_policy_cases import CaseResult, run_policy_cases
+from ledgix_vault.policy import lint as policy_lint
 from ledgix_vault.policy.code.directory import Directory, FileProblem, is_part, read_directory, rules_of
 
 app = typer.Typer(
@@ -27,7 +28,7 @@ LARGEST_FILE = 1024 * 1024
 
 @app.command()
 def lint(directory: Where, as_json: AsJson = False) -> None:
-    """Read and compile everything in a directory. Ends with 1 if something is wrong.
+    """Read and compile a directory, and say what is probably not meant. Ends with 1 if something is wrong.
 
     \b
     DIR/*.yaml           policies: policy_id, tools, sentences, rules, limits …
@@ -39,8 +40,15 @@ def lint(directory: Where, as_json: AsJson = False) -> None:
       ledgix-vault policies lint examples/policies/refunds
     """
     found = load(directory)
+    findings = {name: policy_lint.lint(document, found.schemas) for name, document in found.documents.items()}
     if as_json:
-        say_json({"problems": [_as_json(problem) for problem in found.problems], "policies": sorted(found.documents)})
+        say_json(
+            {
+                "problems": [_as_json(problem) for problem in found.problems],
+                "policies": sorted(found.documents),
+                "findings": _findings(findings),
+            }
+        )
     else:
         for problem in found.problems:
             remark(str(problem))
@@ -48,6 +56,8 @@ def lint(directory: Where, as_json: AsJson = False) -> None:
             open_text = len(document.open_text)
             left = f", {open_text} left as text for people" if open_text else ""
             say(f"{policy_id}: {len(document.rules)} rules{left}")
+            for finding in findings[policy_id]:
+                say(f"    {finding}")
     if found.problems:
         raise typer.Exit(1)
 
@@ -134,6 +144,10 @@ def _failure(result: CaseResult) -> JsonObject:
         "reason": result.reason,
         "trace": list(result.trace),
     }
+
+
+def _findings(by_policy: dict[str, list[policy_lint.Finding]]) -> list[JsonObject]:
+    return [{"policy_id": name, **finding.to_json()} for name, found in by_policy.items() for finding in found]
 
 
 def _as_json(problem: FileProblem) -> JsonObject:

@@ -163,8 +163,11 @@ def _has_upper_bound(conditions: Sequence[Condition], path: Path) -> bool:
 
 
 def _bounded_elsewhere(document: PolicyDocument, path: Path) -> bool:
-    """Whether a rule denies or reviews everything above some amount, or a limit adds the amounts up."""
+    """Whether a rule denies or reviews everything above some amount, a limit adds the amounts up, or a condition that
+    isn't a plain comparison might do so."""
     for rule in document.rules:
+        if rule.effect is not Effect.APPROVE and any(not is_plain(c) and _reads(c.node, path) for c in rule.when):
+            return True
         found = regions(rule.when)
         alone = len(rule.when) == 1 and len(found) == 1 and is_plain(rule.when[0])
         if rule.effect is not Effect.APPROVE and alone:

@@ -152,11 +152,10 @@ def _said(node: Node) -> tuple[Subject, str, Constant | frozenset[Constant]] | N
 
 def _subject(node: Node) -> Subject | None:
     match node:
-        case Function(name="money", operands=(of,)) if (path := path_of(of)) is not None:
-            return path
-        case Function(name="money", operands=(of, Literal(value=str() as currency))) if (
-            path := path_of(of)
-        ) is not None:
-            return ("money", currency, *path)
+        case Function(name="money", operands=(of,)):
+            return path_of(of)
+        case Function(name="money", operands=(of, Literal(value=str() as currency))):
+            path = path_of(of)
+            return ("money", currency, *path) if path else None
         case _:
             return path_of(node)
