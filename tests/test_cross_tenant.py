@@ -142,6 +142,31 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert victim.full.read("/review-settings")["review_expiry_seconds"] == 1234
 
 
+@case("GET /suspensions")
+def _(asking: Tenant, victim: Tenant) -> None:
+    made = succeeded(victim.full.post("/suspensions", {"kind": "tenant", "reason": "Stop"}))
+    ended = succeeded(victim.full.post(f"/suspensions/{made['suspension_id']}/release", {"reason": "Go on"}))
+    assert ended["released_at"]
+    succeeded(victim.full.post("/suspensions", {"kind": "tenant", "reason": "Stop"}))
+    for status in ("standing", "released"):
+        assert asking.full.read("/suspensions", status=status) == {"suspensions": []}
+
+
+@case("POST /suspensions")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Whoever stops everything stops his own."""
+    succeeded(asking.full.post("/suspensions", {"kind": "tenant", "reason": "Stop"}))
+    assert asking.agent.ask("secret_tool")["reason_code"] == "suspended"
+    assert victim.agent.ask("secret_tool")["status"] == "approved"
+
+
+@case("POST /suspensions/{suspension_id}/release")
+def _(asking: Tenant, victim: Tenant) -> None:
+    made = succeeded(victim.full.post("/suspensions", {"kind": "tenant", "reason": "Stop"}))
+    problem(asking.full.post(f"/suspensions/{made['suspension_id']}/release", {"reason": "Go on"}), 404, "not_found")
+    assert victim.agent.ask("secret_tool")["reason_code"] == "suspended"
+
+
 @case("GET /ledger")
 def _(asking: Tenant, victim: Tenant) -> None:
     nothing_of(victim, asking.full.read("/ledger", limit=500))

@@ -77,6 +77,9 @@ def test_help_of_the_whole_shows_the_first_steps(here: Any) -> None:
         (["keys", "create", "--data", "x", "--name", "a", "--preset", "agent", "--scope", "ledger"], "Give either"),
         (["keys", "create", "--data", "x", "--name", "a", "--preset", "root"], "'root'"),
         (["init", "--data", "x", "--email", "nobody"], "no e-mail address"),
+        (["suspend", "--data", "x", "--reason", "y"], "Give one of --agent, --tool and --everything"),
+        (["suspend", "--data", "x", "--reason", "y", "--agent", "a", "--everything"], "Give one of"),
+        (["suspend", "--data", "x", "--agent", "a"], "Missing option '--reason'"),
         (["recover", "--data", "x", "--reason", "y"], "--accept-loss"),
         (["recover", "--data", "x", "--accept-loss", "--reason", " "], "Say in one line"),
     ],
@@ -174,6 +177,24 @@ def test_tenants_and_whose_key_is_meant(settings: Settings) -> None:
         ask(settings, "tenants.create", {"name": "other"})
 
 
+def test_suspended_and_released_on_the_command_line(here: Any, vault: Any) -> None:
+    status, out, _ = here(
+        "suspend", "--data", vault.data, "--agent", "billing-*", "--reason", "Refunds twice", "--json"
+    )
+    assert status == 0
+    made = json.loads(out)
+    assert (made["kind"], made["subject"], made["released_at"]) == ("agent", "billing-*", None)
+    _, out, _ = here("suspend", "--data", vault.data, "--everything", "--reason", "Stop")
+    assert "Suspended since" in out
+    _, out, _ = here("suspensions", "--data", vault.data)
+    assert "agent billing-*" in out
+    assert "everything" in out
+    status, out, _ = here("release", made["suspension_id"], "--data", vault.data, "--reason", "Mended")
+    assert (status, out[:11]) == (0, "Released at")
+    _, out, _ = here("suspensions", "--data", vault.data, "--json")
+    assert [each["kind"] for each in json.loads(out)["suspensions"]] == ["tenant"]
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "said"),
     [
@@ -186,6 +207,16 @@ def test_tenants_and_whose_key_is_meant(settings: Settings) -> None:
         ("keys.create", {"name": "a", "preset": "agent", "agent_ids": [""]}, "agent_ids: must be a list"),
         ("keys.create", {"name": "a", "preset": "agent", "tenant": "nobody"}, "There is no tenant 'nobody'"),
         ("keys.revoke", {"key_id": "nobody"}, "There is no API key with the id 'nobody'"),
+        (
+            "suspensions.add",
+            {"kind": "person", "subject": "a", "reason": "b"},
+            "kind: must be one of agent, tool, tenant",
+        ),
+        ("suspensions.add", {"kind": "agent", "subject": "", "reason": "b"}, "subject: is required"),
+        ("suspensions.add", {"kind": "tenant", "subject": "a", "reason": "b"}, "subject: is left out"),
+        ("suspensions.add", {"kind": "tool", "subject": "a", "reason": " "}, "reason: is required"),
+        ("suspensions.add", {"kind": "tool", "subject": "a", "reason": "b\0"}, "reason: must have printable"),
+        ("suspensions.release", {"suspension_id": "nobody", "reason": "b"}, "There is no suspension 'nobody'"),
         ("keys.burn", {}, "doesn't know the command 'keys.burn'"),
     ],
 )

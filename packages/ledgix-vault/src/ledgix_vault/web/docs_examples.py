@@ -35,12 +35,15 @@ BODIES: dict[str, dict[str, Any]] = {
         "properties": {"amount": {"type": "number", "minimum": 0}, "currency": {"enum": ["USD", "EUR"]}},
         "required": ["amount"],
     },
+    "SuspensionRequest": {"kind": "agent", "subject": "billing-*", "reason": "Refunds were paid twice."},
+    "SuspensionRelease": {"reason": "The agent was mended."},
     "ReviewDecision": {"approved": True, "review_reason": "The customer was charged twice."},
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
 
 PARAMETERS = {
     "request_id": REQUEST_ID,
+    "suspension_id": "0197a3c4-6d6e-7f80-91a2-b3c4d5e6f709",
     "tool_name": "stripe_refund",
     "status": "pending",
     "limit": "20",

@@ -8,17 +8,19 @@ from msgspec.structs import replace
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
-from ledgix_vault.clearance.decision import Decision, Outcome, conclude, refused
+from ledgix_vault.clearance.decision import Decision, Outcome, conclude, refused, suspended
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.errors import Conflict
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
 from ledgix_vault.store.clearances import find_clearance_by_jti, session_calls
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.tenancy.state import TenantState
+from ledgix_vault.tenancy.suspensions import agent_suspension
 from ledgix_vault.times import MICROSECONDS
 
 DEEPEST_DELEGATION = 5
 PARENT_CANCELLED = "The parent approval was cancelled, so nothing can be delegated from it."
+PARENT_SUSPENDED = "The parent approval's agent is suspended, so nothing can be delegated from it."
 
 
 def decided_alone(state: TenantState, request: ClearanceRequest) -> Decision | None:
@@ -32,10 +34,10 @@ def decided_alone(state: TenantState, request: ClearanceRequest) -> Decision | N
 def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -> tuple[Decision, int]:
     """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation")."""
     state = unit.tenant(tenant_id)
-    if not request.parent_jti:
+    if not request.parent_jti or state.suspension_of(request.agent_id, request.tool_name):
         return _decide(state, _in_unit(unit, state, call_of(request))), 0
     parent = find_clearance_by_jti(unit.connection, tenant_id, request.parent_jti)
-    flaw = _delegation_flaw(parent, unit.now, window)
+    flaw = _delegation_flaw(state, parent, unit.now, window)
     call = _in_unit(unit, state, call_of(request, extra_policy_ids=_deciding_policies(parent)))
     decision = _decide(state, call)
     if flaw is not None:
@@ -45,19 +47,24 @@ def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -
 
 
 def _decide(state: TenantState, call: Call) -> Decision:
+    if suspension := state.suspension_of(call.agent_id, call.tool_name):
+        return suspended(suspension, state.settings, state.snapshot.hash)
     return conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash)
 
 
 def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> Evaluation:
     """What the policies say by now of a call that waits for a person; `args` as the reviewer changed them, if so.
 
-    A delegated call stays under its parent's deciding policy; raises `Conflict` when the parent was cancelled.
+    A delegated call stays under its parent's deciding policy; raises `Conflict` when the parent was cancelled or its
+    agent is suspended.
     """
     parent_jti = clearance.request.parent_jti
     parent = find_clearance_by_jti(unit.connection, clearance.tenant_id, parent_jti) if parent_jti else None
     if parent is not None and parent.decision.outcome is not Outcome.APPROVED:
         raise Conflict(PARENT_CANCELLED, code="delegation_invalid")
     state = unit.tenant(clearance.tenant_id)
+    if parent is not None and agent_suspension(state.suspensions, parent.request.agent_id):
+        raise Conflict(PARENT_SUSPENDED, code="delegation_invalid")
     call = call_of(clearance.request, args=args, extra_policy_ids=_deciding_policies(parent))
     return evaluate(state.snapshot, _in_unit(unit, state, call))
 
@@ -103,12 +110,14 @@ def _deciding_policies(parent: Clearance | None) -> tuple[str, ...]:
     return (parent.decision.policy_id,) if parent is not None and parent.decision.policy_id else ()
 
 
-def _delegation_flaw(parent: Clearance | None, now: int, window: int) -> str | None:
+def _delegation_flaw(state: TenantState, parent: Clearance | None, now: int, window: int) -> str | None:
     """Why this parent can't delegate, in words; None when it can."""
     if parent is None or parent.token is None:
         return "The parent approval (parent_jti) is not known here, so nothing can be delegated from it."
     if parent.decision.outcome is not Outcome.APPROVED:
         return PARENT_CANCELLED
+    if agent_suspension(state.suspensions, parent.request.agent_id):
+        return PARENT_SUSPENDED
     if parent.token.issued_at is None or now > (parent.token.issued_at + window) * MICROSECONDS:
         return f"The parent approval was not handed out within the last {window} seconds."
     if parent.depth + 1 > DEEPEST_DELEGATION:

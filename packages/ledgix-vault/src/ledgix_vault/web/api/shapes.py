@@ -9,6 +9,7 @@ from ledgix.formats.events import ConfidenceBucket, EventKind
 from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.reviews.review import ReviewStatus
+from ledgix_vault.tenancy.suspensions import SuspensionKind
 
 Schema = dict[str, Any]
 
@@ -249,6 +250,31 @@ COMPONENTS: dict[str, Schema] = {
             "default_verdict": one_of("review", "deny"),
         },
     ),
+    "SuspensionRequest": an_object(
+        {"kind": one_of(*SuspensionKind), "reason": {"type": "string", "minLength": 1, "maxLength": 1000}},
+        {
+            "subject": {
+                "type": "string",
+                "maxLength": 256,
+                "description": "The agent's id or the tool's name, or a pattern; left out for the tenant",
+            }
+        },
+    ),
+    "SuspensionRelease": an_object({"reason": {"type": "string", "minLength": 1, "maxLength": 1000}}),
+    "Suspension": an_object(
+        {
+            "suspension_id": UUID,
+            "kind": one_of(*SuspensionKind),
+            "subject": STRING,
+            "reason": STRING,
+            "suspended_at": MOMENT,
+            "suspended_by": STRING,
+            "released_at": or_null(MOMENT),
+            "released_by": STRING,
+            "release_reason": STRING,
+        }
+    ),
+    "Suspensions": an_object({"suspensions": a_list(ref("Suspension"))}),
     "LedgerEntry": an_object(
         {
             "seq": INTEGER,
