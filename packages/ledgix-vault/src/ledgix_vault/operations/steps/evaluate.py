@@ -98,6 +98,7 @@ def call_of(
         data_categories=request.data_categories,
         hint=request.policy_hint,
         extra_policy_ids=extra_policy_ids,
+        register_ref=request.processing_register_ref,
     )
 
 
