@@ -97,6 +97,33 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert victim.agent.ask("secret_tool")["status"] == "approved"
 
 
+@case("POST /policies/{policy_id}/simulate")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Another tenant's policies, versions, schemas and requests aren't there to be simulated."""
+    for draft in ({}, {"version": 1}):
+        problem(asking.full.post("/policies/secret/simulate", {**draft, "last": 10}), 404, "not_found")
+    body = {"definition": "rules: [{id: all, effect: approve, when: []}]", "last": 10}
+    found = succeeded(asking.full.post("/policies/secret/simulate", body))
+    assert (found["examined"], found["examples"]) == (0, [])
+    asked = succeeded(
+        asking.full.post("/policies/mine/simulate", {**body, "calls": [{"tool_name": "x"}], "last": None})
+    )
+    nothing_of(victim, asked)
+
+
+@case("POST /clearance-dry-run")
+def _(asking: Tenant, victim: Tenant) -> None:
+    parent = jti_of(victim.agent.ask(TOOL, SMALL))
+    tried = succeeded(asking.full.post("/clearance-dry-run", {"tool_name": "secret_tool"}))
+    assert tried["reason_code"] == "no_matching_policy"
+    child = succeeded(asking.full.post("/clearance-dry-run", {"tool_name": TOOL, "parent_jti": parent}))
+    assert child["reason_code"] == "delegation_invalid"
+    problem(
+        asking.full.post("/clearance-dry-run", {"tool_name": "x", "draft": {"policy_id": "secret"}}), 404, "not_found"
+    )
+    nothing_of(victim, [tried, child])
+
+
 @case("GET /tool-schemas")
 def _(asking: Tenant, victim: Tenant) -> None:
     assert asking.full.read("/tool-schemas") == {"tool_schemas": []}

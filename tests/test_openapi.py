@@ -21,6 +21,8 @@ OPERATIONS = [
     "GET /ready",
     "GET /.well-known/jwks.json",
     "POST /register-policy",
+    "POST /policies/{policy_id}/simulate",
+    "POST /clearance-dry-run",
     "GET /tool-schemas",
     "GET /tool-schemas/{tool_name}",
     "PUT /tool-schemas/{tool_name}",

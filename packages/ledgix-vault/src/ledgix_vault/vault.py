@@ -32,6 +32,7 @@ class Vault:
     token_key: str
     proofs: LogProofs = field(default_factory=LogProofs)
     clock: Callable[[], int] = system_clock
+    simulating: set[str] = field(default_factory=set)  # tenants with a simulation under way
 
     def token_keys(self) -> Mapping[str, PublicKey]:
         """The token keys that are listed: those whose tokens may still be valid."""

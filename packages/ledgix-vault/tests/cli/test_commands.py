@@ -195,6 +195,47 @@ def test_suspended_and_released_on_the_command_line(here: Any, vault: Any) -> No
     assert [each["kind"] for each in json.loads(out)["suspensions"]] == ["tenant"]
 
 
+def test_a_draft_is_tried_on_calls_from_a_file(here: Any, vault: Any, tmp_path: Path) -> None:
+    definition, calls = tmp_path / "draft.yaml", tmp_path / "calls.jsonl"
+    definition.write_text("rules: [{id: small, effect: approve, when: [args.amount <= 50]}]")
+    calls.write_text('{"tool_name": "pay", "tool_args": {"amount": 45, "currency": "USD"}}\n\n{"tool_name": "pay"}\n')
+    base = ("policies", "simulate", "payments", "--data", vault.data, "--definition", definition, "--tool", "pay")
+    _, out, _ = here(*base, "--file", calls, "--json")
+    found = json.loads(out)
+    assert (found["examined"], found["review_load"]["extra"]) == (2, -1)
+    assert found["changes"] == [{"before": "review", "after": "approve", "count": 1, "amounts": {"USD": "45"}}]
+    _, out, _ = here(*base, "--file", calls)
+    assert "2 calls examined, 1 would be decided otherwise." in out
+    assert "45 USD" in out
+    _, out, _ = here(*base, "--last", "10")
+    assert "0 calls examined" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--last", "10"], 2, "Give one of --data and --url"),
+        (["--url", "http://127.0.0.1:1", "--last", "10"], 1, "Set LEDGIX_VAULT_API_KEY"),
+        (["--data", "DATA", "--last", "0"], 2, "greater than or equal to 1"),
+        (["--data", "DATA", "--version", "7"], 1, "There is no version 7 of a policy 'payments'"),
+        (["--data", "DATA", "--file", "/nowhere"], 2, "can't be read"),
+        (["--data", "DATA", "--file", "BAD"], 2, "line 1"),
+        (["--data", "DATA", "--rule", "x", "--file", "WRONG"], 1, "line 2, tool_name: is required"),
+        (["--data", "DATA", "--tenant", "nobody"], 1, "There is no tenant 'nobody'"),
+    ],
+)
+def test_a_simulation_that_makes_no_sense(
+    here: Any, vault: Any, tmp_path: Path, arguments: list[str], status: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LEDGIX_VAULT_API_KEY", raising=False)
+    (tmp_path / "bad").write_text("{")
+    (tmp_path / "wrong").write_text('{"tool_name": "x"}\n{}\n')
+    places = {"DATA": vault.data, "BAD": tmp_path / "bad", "WRONG": tmp_path / "wrong"}
+    found, out, err = here("policies", "simulate", "payments", *(places.get(each, each) for each in arguments))
+    assert (found, out) == (status, "")
+    assert said in err
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "said"),
     [

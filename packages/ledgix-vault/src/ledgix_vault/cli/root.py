@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import ledgix_vault
-from ledgix_vault.cli import keys, suspensions, tenants, upkeep, vault
+from ledgix_vault.cli import keys, simulate, suspensions, tenants, upkeep, vault
 from ledgix_vault.cli.output import remark
 from ledgix_vault.errors import Invalid, StartRefused, VaultError
 
@@ -27,6 +27,10 @@ app.command("release", short_help="End a suspension.")(suspensions.release)
 app.command("suspensions", short_help="List what is suspended.")(suspensions.suspensions)
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
+policies = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Policies: try a draft on past calls.")
+policies.callback()(lambda: None)
+simulate.add_to(policies)
+app.add_typer(policies, name="policies")
 
 
 def main() -> None:

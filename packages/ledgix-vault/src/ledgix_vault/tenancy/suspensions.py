@@ -20,7 +20,7 @@ from ledgix_vault.policy.globs import LONGEST_GLOB, matches
 from ledgix_vault.times import rfc3339
 
 LONGEST_REASON = 1000
-MOST_STANDING = 1000
+MOST_STANDING = 200
 """Suspensions of one tenant at a time: each is compared with every call."""
 
 

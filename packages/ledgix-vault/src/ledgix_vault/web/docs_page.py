@@ -151,7 +151,7 @@ def _answers(operation: _Operation, known: dict[str, Schema]) -> str:
     rows: list[_Row] = []
     details = ""
     for status, answer in operation.described["responses"].items():
-        (content,) = (media["schema"] for media in answer["content"].values())
+        content = next(iter(answer["content"].values()))["schema"]
         rows.append((status, False, _type(content), escape(answer["description"])))
         name = content.get("$ref", "").removeprefix(_REFERENCE)
         if status == "200" and name in known and known[name].get("properties"):

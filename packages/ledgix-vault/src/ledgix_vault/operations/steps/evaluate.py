@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -13,6 +14,7 @@ from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.errors import Conflict
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
 from ledgix_vault.store.clearances import find_clearance_by_jti, session_calls
+from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.tenancy.suspensions import agent_suspension
@@ -33,12 +35,18 @@ def decided_alone(state: TenantState, request: ClearanceRequest) -> Decision | N
 
 def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -> tuple[Decision, int]:
     """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation")."""
-    state = unit.tenant(tenant_id)
+    return decide_at(lambda: unit.connection, unit.tenant(tenant_id), request, unit.now, window)
+
+
+def decide_at(
+    connect: Callable[[], Connection], state: TenantState, request: ClearanceRequest, now: int, window: int
+) -> tuple[Decision, int]:
+    """The same for a tenant as given, at the moment `now`; `connect` is only called if something must be looked up."""
     if not request.parent_jti or state.suspension_of(request.agent_id, request.tool_name):
-        return _decide(state, _in_unit(unit, state, call_of(request))), 0
-    parent = find_clearance_by_jti(unit.connection, tenant_id, request.parent_jti)
-    flaw = _delegation_flaw(state, parent, unit.now, window)
-    call = _in_unit(unit, state, call_of(request, extra_policy_ids=_deciding_policies(parent)))
+        return _decide(state, _in_unit(connect, state, call_of(request), now)), 0
+    parent = find_clearance_by_jti(connect(), state.tenant_id, request.parent_jti)
+    flaw = _delegation_flaw(state, parent, now, window)
+    call = _in_unit(connect, state, call_of(request, extra_policy_ids=_deciding_policies(parent)), now)
     decision = _decide(state, call)
     if flaw is not None:
         return refused(decision, "delegation_invalid", flaw), 0
@@ -66,15 +74,15 @@ def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) ->
     if parent is not None and agent_suspension(state.suspensions, parent.request.agent_id):
         raise Conflict(PARENT_SUSPENDED, code="delegation_invalid")
     call = call_of(clearance.request, args=args, extra_policy_ids=_deciding_policies(parent))
-    return evaluate(state.snapshot, _in_unit(unit, state, call))
+    return evaluate(state.snapshot, _in_unit(lambda: unit.connection, state, call, unit.now))
 
 
-def _in_unit(unit: Unit, state: TenantState, call: Call) -> Call:
+def _in_unit(connect: Callable[[], Connection], state: TenantState, call: Call, now: int) -> Call:
     """The call with what only the transaction knows: its moment, and the session's earlier calls where they matter."""
     calls = None
     if call.session_id and (call.extra_policy_ids or state.snapshot.coverage(call.tool_name).needs_unit):
-        calls = session_calls(unit.connection, state.tenant_id, call.session_id)
-    return dataclasses.replace(call, now=unit.now, session_calls=calls)
+        calls = session_calls(connect(), state.tenant_id, call.session_id)
+    return dataclasses.replace(call, now=now, session_calls=calls)
 
 
 def call_of(

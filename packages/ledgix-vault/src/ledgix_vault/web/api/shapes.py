@@ -60,6 +60,13 @@ def answers(name: str, *errors: int, authenticated: bool = True) -> dict[str, An
     }
 
 
+def streamed(answered: dict[str, Any], *media_types: str) -> dict[str, Any]:
+    """The same, where a good answer may also be a stream of steps."""
+    content = answered["responses"][200]["content"]
+    content.update({media_type: {"schema": STRING} for media_type in media_types})
+    return answered
+
+
 def problem_answer(status: int) -> dict[str, Any]:
     """The OpenAPI response of a problem (RFC 9457)."""
     return {
@@ -103,6 +110,12 @@ _REQUEST_FIELDS: dict[str, Schema] = {
     "processing_register_ref": _TEXT_OR_NULL,
     "dataset_ref": _TEXT_OR_NULL,
     "accepts": a_list(STRING),
+}
+_DRAFT_FIELDS: dict[str, Schema] = {
+    "definition": {**_TEXT_OR_NULL, "description": "Rules in the rule language, as YAML or JSON text"},
+    "rules": {"anyOf": [a_list(STRING), NULL], "description": "Plain English"},
+    "tools": {"anyOf": [a_list(STRING), NULL], "description": "Globs of the tools that it covers"},
+    "version": {"anyOf": [INTEGER, NULL], "description": "A stored version instead, by its number"},
 }
 _TOOL_NAME = {"type": "string", "minLength": 1, "maxLength": 256}
 
@@ -198,6 +211,68 @@ COMPONENTS: dict[str, Schema] = {
             "when": a_list(STRING),
             "source": STRING,
             "assumptions": a_list(STRING),
+        }
+    ),
+    "SimulationRequest": an_object(
+        {},
+        {
+            **_DRAFT_FIELDS,
+            "last": {"type": "integer", "minimum": 1, "maximum": 100_000, "description": "That many recorded requests"},
+            "calls": {
+                **a_list(ref("ClearanceRequest")),
+                "minItems": 1,
+                "description": "Calls instead of recorded ones",
+            },
+        },
+    ),
+    "SimulationResult": an_object(
+        {
+            "policy_id": STRING,
+            "policy_content_hash": HASH,
+            "examined": INTEGER,
+            "changed": INTEGER,
+            "unchanged": INTEGER,
+            "changes": a_list(ref("SimulatedChange")),
+            "since_recorded": a_list(ref("SimulatedChange")),
+            "by_rule": a_list(ref("SimulatedChange")),
+            "review_load": an_object(dict.fromkeys(("recorded", "now", "draft", "extra"), INTEGER)),
+            "examples": a_list(OBJECT),
+            "assumptions": a_list(STRING),
+        }
+    ),
+    "SimulatedChange": an_object(
+        {
+            "before": _EFFECT,
+            "after": _EFFECT,
+            "count": INTEGER,
+            "amounts": {**OBJECT, "description": "Sums by currency, exact decimals as strings"},
+        },
+        {"policy_id": STRING, "rule_id": STRING},
+    ),
+    "DryRunRequest": an_object(
+        {"tool_name": _TOOL_NAME},
+        {
+            **_REQUEST_FIELDS,
+            "draft": or_null(an_object({"policy_id": {"type": "string", "minLength": 1}}, _DRAFT_FIELDS)),
+        },
+    ),
+    "DryRun": an_object(
+        {
+            "dry_run": BOOLEAN,
+            "with_draft": BOOLEAN,
+            "status": one_of("approved", "denied", "pending_review"),
+            "outcome": one_of(*Outcome),
+            "reason": STRING,
+            "reason_code": _TEXT_OR_NULL,
+            "confidence_bucket": _BUCKET,
+            "minimum_confidence_bucket": _BUCKET,
+            "policy_id": _TEXT_OR_NULL,
+            "policy_version_id": _TEXT_OR_NULL,
+            "policy_content_hash": or_null(HASH),
+            "matched_rule_ids": a_list(STRING),
+            "assumptions": a_list(STRING),
+            "citations": a_list(ref("Citation")),
+            "trace": a_list(OBJECT),
         }
     ),
     "JsonSchema": {**OBJECT, "description": "The JSON Schema of a tool's arguments"},
