@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 async def simulate_policy(
     vault: Vault, caller: ApiKey, draft: Draft, *, last: int = 0, calls: Sequence[ClearanceRequest] = ()
-) -> AsyncIterator[JsonObject]:
+) -> AsyncGenerator[JsonObject]:
     """Progress (`examined`, `total`) after each page, and at the end the result, which has `changes`.
 
     The draft is compiled before the first item: `PolicyInvalid` and `NotFound` are raised there. One simulation at a

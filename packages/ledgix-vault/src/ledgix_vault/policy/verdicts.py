@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
@@ -78,6 +79,9 @@ class Verdict(NamedTuple):
         return [finding for finding in self.findings if finding.effect is self.effect]
 
 
+_NOTHING: frozenset[Effect | None] = frozenset()
+
+
 def judge(plan: Plan, inputs: Inputs) -> Verdict:
     """Contract section 4: what denies (a rule, then destinations and registers), then a review rule, then anything
     unknown or left as text, then approve rule, else `otherwise`. Everything is evaluated, whatever was found before
@@ -96,7 +100,7 @@ def judge(plan: Plan, inputs: Inputs) -> Verdict:
         else:
             has_unknown = True
     findings = _findings(plan, inputs.call) if plan.destinations or plan.registers else ()
-    against = {finding.effect for finding in findings}
+    against = {finding.effect for finding in findings} if findings else _NOTHING
     effect, ground = _verdict(plan, fired, against, has_unknown=has_unknown)
     return Verdict(plan, effect, ground, has_unknown or Effect.REVIEW in against, results, findings)
 
@@ -110,7 +114,7 @@ def _findings(plan: Plan, call: Call) -> tuple[Finding, ...]:
 
 
 def _verdict(
-    plan: Plan, fired: set[Effect], against: set[Effect | None], *, has_unknown: bool
+    plan: Plan, fired: set[Effect], against: AbstractSet[Effect | None], *, has_unknown: bool
 ) -> tuple[Effect, Ground]:
     if Effect.DENY in fired:
         return Effect.DENY, Ground.RULE

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
@@ -43,7 +44,7 @@ async def post_simulate(
     content = asked.json()
     draft = _draft(policy_id, content, "$")
     last, calls = _which(content)
-    steps = aiter(simulate_policy(vault, asked.caller, draft, last=last, calls=calls))
+    steps = simulate_policy(vault, asked.caller, draft, last=last, calls=calls)
     step = await anext(steps)  # flaws of the draft are refused here, before an answer begins
     wanted = request.headers.get("accept", "")
     if SSE in wanted:
@@ -71,11 +72,12 @@ async def post_dry_run(vault: TheVault, asked: AKnock) -> Response:
 
 
 async def _told(
-    first: JsonObject, later: AsyncIterator[JsonObject], write: Callable[[JsonObject], bytes]
+    first: JsonObject, later: AsyncGenerator[JsonObject], write: Callable[[JsonObject], bytes]
 ) -> AsyncIterator[bytes]:
-    yield write(first)
-    async for step in later:
-        yield write(step)
+    async with aclosing(later):  # also when whoever asked has gone: the next simulation may begin
+        yield write(first)
+        async for step in later:
+            yield write(step)
 
 
 def _line(step: JsonObject) -> bytes:
