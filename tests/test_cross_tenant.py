@@ -97,6 +97,33 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert victim.agent.ask("secret_tool")["status"] == "approved"
 
 
+@case("POST /policies/{policy_id}/simulate")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Another tenant's policies, versions, schemas and requests aren't there to be simulated."""
+    for draft in ({}, {"version": 1}):
+        problem(asking.full.post("/policies/secret/simulate", {**draft, "last": 10}), 404, "not_found")
+    body = {"definition": "rules: [{id: all, effect: approve, when: []}]", "last": 10}
+    found = succeeded(asking.full.post("/policies/secret/simulate", body))
+    assert (found["examined"], found["examples"]) == (0, [])
+    asked = succeeded(
+        asking.full.post("/policies/mine/simulate", {**body, "calls": [{"tool_name": "x"}], "last": None})
+    )
+    nothing_of(victim, asked)
+
+
+@case("POST /clearance-dry-run")
+def _(asking: Tenant, victim: Tenant) -> None:
+    parent = jti_of(victim.agent.ask(TOOL, SMALL))
+    tried = succeeded(asking.full.post("/clearance-dry-run", {"tool_name": "secret_tool"}))
+    assert tried["reason_code"] == "no_matching_policy"
+    child = succeeded(asking.full.post("/clearance-dry-run", {"tool_name": TOOL, "parent_jti": parent}))
+    assert child["reason_code"] == "delegation_invalid"
+    problem(
+        asking.full.post("/clearance-dry-run", {"tool_name": "x", "draft": {"policy_id": "secret"}}), 404, "not_found"
+    )
+    nothing_of(victim, [tried, child])
+
+
 @case("GET /tool-schemas")
 def _(asking: Tenant, victim: Tenant) -> None:
     assert asking.full.read("/tool-schemas") == {"tool_schemas": []}
@@ -140,6 +167,31 @@ def _(asking: Tenant, victim: Tenant) -> None:
 def _(asking: Tenant, victim: Tenant) -> None:
     asking.set_reviews(review_expiry_seconds=77)
     assert victim.full.read("/review-settings")["review_expiry_seconds"] == 1234
+
+
+@case("GET /suspensions")
+def _(asking: Tenant, victim: Tenant) -> None:
+    made = succeeded(victim.full.post("/suspensions", {"kind": "tenant", "reason": "Stop"}))
+    ended = succeeded(victim.full.post(f"/suspensions/{made['suspension_id']}/release", {"reason": "Go on"}))
+    assert ended["released_at"]
+    succeeded(victim.full.post("/suspensions", {"kind": "tenant", "reason": "Stop"}))
+    for status in ("standing", "released"):
+        assert asking.full.read("/suspensions", status=status) == {"suspensions": []}
+
+
+@case("POST /suspensions")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Whoever stops everything stops his own."""
+    succeeded(asking.full.post("/suspensions", {"kind": "tenant", "reason": "Stop"}))
+    assert asking.agent.ask("secret_tool")["reason_code"] == "suspended"
+    assert victim.agent.ask("secret_tool")["status"] == "approved"
+
+
+@case("POST /suspensions/{suspension_id}/release")
+def _(asking: Tenant, victim: Tenant) -> None:
+    made = succeeded(victim.full.post("/suspensions", {"kind": "tenant", "reason": "Stop"}))
+    problem(asking.full.post(f"/suspensions/{made['suspension_id']}/release", {"reason": "Go on"}), 404, "not_found")
+    assert victim.agent.ask("secret_tool")["reason_code"] == "suspended"
 
 
 @case("GET /ledger")

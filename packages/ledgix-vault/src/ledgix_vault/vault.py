@@ -14,6 +14,7 @@ from ledgix_vault.keys.ring import KeyRing
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.proofs import LogProofs
 from ledgix_vault.store.store import Store
+from ledgix_vault.tenancy.suspensions import Suspension
 
 
 def system_clock() -> int:
@@ -31,6 +32,7 @@ class Vault:
     token_key: str
     proofs: LogProofs = field(default_factory=LogProofs)
     clock: Callable[[], int] = system_clock
+    simulating: set[str] = field(default_factory=set)  # tenants with a simulation under way
 
     def token_keys(self) -> Mapping[str, PublicKey]:
         """The token keys that are listed: those whose tokens may still be valid."""
@@ -38,12 +40,17 @@ class Vault:
 
     def answer(self, clearance: Clearance) -> JsonObject:
         """The answer for the key that asked: with the token while it may be used."""
-        now = self.clock()
-        return answer(clearance, now, self._token(clearance, now))
+        now, suspension = self.clock(), self.suspension_of(clearance)
+        return answer(clearance, now, None if suspension else self._token(clearance, now), suspension)
 
     def answer_without_token(self, clearance: Clearance) -> JsonObject:
         """The answer for everybody else."""
-        return answer(clearance, self.clock())
+        return answer(clearance, self.clock(), suspension=self.suspension_of(clearance))
+
+    def suspension_of(self, clearance: Clearance) -> Suspension | None:
+        """What stops this call by now, if anything does."""
+        state = self.store.tenant(clearance.tenant_id)
+        return state.suspension_of(clearance.request.agent_id, clearance.request.tool_name)
 
     def _token(self, clearance: Clearance, now: int) -> str | None:
         """The one token of this approval: the same bytes at every call, signed only after the approval is stored."""

@@ -73,6 +73,8 @@ async def _live(house: House) -> None:
     await house.ask(450, by=agent)
     await rotate_api_key(house.core, owner.tenant_id, agent.key_id, SYSTEM)
     await revoke_api_key(house.core, owner.tenant_id, second.key_id, SYSTEM)
+    await house.release(await house.suspend("agent", "rogue-*"))
+    await house.suspend("tool", "wire_money")
     await house.checkpoint()
     await house.ask(4500)
     await house.checkpoint()
@@ -398,6 +400,26 @@ EDITS = {
     ),
     "a ledger key's word": (f"UPDATE signing_key SET attestation_key_id = 'x' WHERE tenant_id = {ACME}", "attestation"),
     "a token key gone": ("DELETE FROM signing_key WHERE tenant_id IS NULL", "no token key"),
+    "a suspension lifted": (
+        "UPDATE suspension SET released_at = suspended_at WHERE kind = 'tool'",
+        "its row says that it is released; the ledger doesn't",
+    ),
+    "a suspension gone": ("DELETE FROM suspension WHERE kind = 'tool'", "is missing"),
+    "a suspension of something else": ("UPDATE suspension SET subject = 'x' WHERE kind = 'tool'", "about subject"),
+    "a suspension of another kind": ("UPDATE suspension SET kind = 'agent' WHERE kind = 'tool'", "about kind"),
+    "a suspension's reason": ("UPDATE suspension SET reason = 'x' WHERE kind = 'tool'", "about reason"),
+    "a suspension's time": ("UPDATE suspension SET suspended_at = 1 WHERE kind = 'tool'", "about suspended_at"),
+    "a suspension's author": ("UPDATE suspension SET suspended_by = 'x' WHERE kind = 'tool'", "about suspended_by"),
+    "a release undone": (
+        "UPDATE suspension SET released_at = NULL WHERE kind = 'agent'",
+        "released it; its row doesn't say so",
+    ),
+    "a release's reason": ("UPDATE suspension SET release_reason = 'x' WHERE kind = 'agent'", "about its release"),
+    "a suspension that nobody made": (
+        "INSERT INTO suspension SELECT tenant_id, 'new', 'tool', 'y', reason, suspended_at, '', NULL, '', ''"
+        " FROM suspension WHERE kind = 'tool'",
+        "no entry of the ledger made it",
+    ),
     "a key's purpose": (f"UPDATE signing_key SET purpose = 'token' WHERE tenant_id = {ACME}", "doesn't fit"),
 }
 

@@ -77,6 +77,9 @@ def test_help_of_the_whole_shows_the_first_steps(here: Any) -> None:
         (["keys", "create", "--data", "x", "--name", "a", "--preset", "agent", "--scope", "ledger"], "Give either"),
         (["keys", "create", "--data", "x", "--name", "a", "--preset", "root"], "'root'"),
         (["init", "--data", "x", "--email", "nobody"], "no e-mail address"),
+        (["suspend", "--data", "x", "--reason", "y"], "Give one of --agent, --tool and --everything"),
+        (["suspend", "--data", "x", "--reason", "y", "--agent", "a", "--everything"], "Give one of"),
+        (["suspend", "--data", "x", "--agent", "a"], "Missing option '--reason'"),
         (["recover", "--data", "x", "--reason", "y"], "--accept-loss"),
         (["recover", "--data", "x", "--accept-loss", "--reason", " "], "Say in one line"),
     ],
@@ -174,6 +177,65 @@ def test_tenants_and_whose_key_is_meant(settings: Settings) -> None:
         ask(settings, "tenants.create", {"name": "other"})
 
 
+def test_suspended_and_released_on_the_command_line(here: Any, vault: Any) -> None:
+    status, out, _ = here(
+        "suspend", "--data", vault.data, "--agent", "billing-*", "--reason", "Refunds twice", "--json"
+    )
+    assert status == 0
+    made = json.loads(out)
+    assert (made["kind"], made["subject"], made["released_at"]) == ("agent", "billing-*", None)
+    _, out, _ = here("suspend", "--data", vault.data, "--everything", "--reason", "Stop")
+    assert "Suspended since" in out
+    _, out, _ = here("suspensions", "--data", vault.data)
+    assert "agent billing-*" in out
+    assert "everything" in out
+    status, out, _ = here("release", made["suspension_id"], "--data", vault.data, "--reason", "Mended")
+    assert (status, out[:11]) == (0, "Released at")
+    _, out, _ = here("suspensions", "--data", vault.data, "--json")
+    assert [each["kind"] for each in json.loads(out)["suspensions"]] == ["tenant"]
+
+
+def test_a_draft_is_tried_on_calls_from_a_file(here: Any, vault: Any, tmp_path: Path) -> None:
+    definition, calls = tmp_path / "draft.yaml", tmp_path / "calls.jsonl"
+    definition.write_text("rules: [{id: small, effect: approve, when: [args.amount <= 50]}]")
+    calls.write_text('{"tool_name": "pay", "tool_args": {"amount": 45, "currency": "USD"}}\n\n{"tool_name": "pay"}\n')
+    base = ("policies", "simulate", "payments", "--data", vault.data, "--definition", definition, "--tool", "pay")
+    _, out, _ = here(*base, "--file", calls, "--json")
+    found = json.loads(out)
+    assert (found["examined"], found["review_load"]["extra"]) == (2, -1)
+    assert found["changes"] == [{"before": "review", "after": "approve", "count": 1, "amounts": {"USD": "45"}}]
+    _, out, _ = here(*base, "--file", calls)
+    assert "2 calls examined, 1 would be decided otherwise." in out
+    assert "45 USD" in out
+    _, out, _ = here(*base, "--last", "10")
+    assert "0 calls examined" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--last", "10"], 2, "Give one of --data and --url"),
+        (["--url", "http://127.0.0.1:1", "--last", "10"], 1, "Set LEDGIX_VAULT_API_KEY"),
+        (["--data", "DATA", "--last", "0"], 2, "greater than or equal to 1"),
+        (["--data", "DATA", "--version", "7"], 1, "There is no version 7 of a policy 'payments'"),
+        (["--data", "DATA", "--file", "/nowhere"], 2, "can't be read"),
+        (["--data", "DATA", "--file", "BAD"], 2, "line 1"),
+        (["--data", "DATA", "--rule", "x", "--file", "WRONG"], 1, "line 2, tool_name: is required"),
+        (["--data", "DATA", "--tenant", "nobody"], 1, "There is no tenant 'nobody'"),
+    ],
+)
+def test_a_simulation_that_makes_no_sense(
+    here: Any, vault: Any, tmp_path: Path, arguments: list[str], status: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LEDGIX_VAULT_API_KEY", raising=False)
+    (tmp_path / "bad").write_text("{")
+    (tmp_path / "wrong").write_text('{"tool_name": "x"}\n{}\n')
+    places = {"DATA": vault.data, "BAD": tmp_path / "bad", "WRONG": tmp_path / "wrong"}
+    found, out, err = here("policies", "simulate", "payments", *(places.get(each, each) for each in arguments))
+    assert (found, out) == (status, "")
+    assert said in err
+
+
 @pytest.mark.parametrize(
     ("command", "arguments", "said"),
     [
@@ -186,6 +248,16 @@ def test_tenants_and_whose_key_is_meant(settings: Settings) -> None:
         ("keys.create", {"name": "a", "preset": "agent", "agent_ids": [""]}, "agent_ids: must be a list"),
         ("keys.create", {"name": "a", "preset": "agent", "tenant": "nobody"}, "There is no tenant 'nobody'"),
         ("keys.revoke", {"key_id": "nobody"}, "There is no API key with the id 'nobody'"),
+        (
+            "suspensions.add",
+            {"kind": "person", "subject": "a", "reason": "b"},
+            "kind: must be one of agent, tool, tenant",
+        ),
+        ("suspensions.add", {"kind": "agent", "subject": "", "reason": "b"}, "subject: is required"),
+        ("suspensions.add", {"kind": "tenant", "subject": "a", "reason": "b"}, "subject: is left out"),
+        ("suspensions.add", {"kind": "tool", "subject": "a", "reason": " "}, "reason: is required"),
+        ("suspensions.add", {"kind": "tool", "subject": "a", "reason": "b\0"}, "reason: must have printable"),
+        ("suspensions.release", {"suspension_id": "nobody", "reason": "b"}, "There is no suspension 'nobody'"),
         ("keys.burn", {}, "doesn't know the command 'keys.burn'"),
     ],
 )

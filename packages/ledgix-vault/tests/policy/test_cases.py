@@ -54,6 +54,7 @@ def _snapshot(case: dict[str, Any]) -> Snapshot:
 
 def _call(asked: dict[str, Any]) -> Call:
     known = {"tool", "args", "facts", "agent", "session", "human", "destination", "purpose", "data", "hint", "extra"}
+    known |= {"register"}
     assert asked.keys() <= known
     return Call(
         tool_name=asked.get("tool", "stripe_refund"),
@@ -67,6 +68,7 @@ def _call(asked: dict[str, Any]) -> Call:
         data_categories=asked.get("data"),
         hint=asked.get("hint"),
         extra_policy_ids=tuple(asked.get("extra", ())),
+        register_ref=asked.get("register"),
     )
 
 

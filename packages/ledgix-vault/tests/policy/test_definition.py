@@ -165,3 +165,25 @@ def test_sentences_have_bounds(draft: Callable[..., PolicyDocument]) -> None:
         draft("x" * 4001)
     with pytest.raises(PolicyError):
         draft(*["x"] * 501)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("https://api.stripe.com", "is no pattern of a host"),
+        ("api.stripe.com:443", "is no pattern of a host"),
+        ("api.stripe.com/v1", "is no pattern of a host"),
+        ("host:", "names nothing after its prefix"),
+        ("a:b", "write account:a:b if it is one"),
+        ("[::1", "is no IPv6 address"),
+        ("[::g]", "is no IPv6 address"),
+        ("faß.example", "is no pattern of a host"),
+    ],
+)
+@pytest.mark.parametrize("place", ["destinations: [{id: d, allow: [X]}]", "destinations: [{id: d, deny: [X]}]"])
+def test_a_pattern_that_could_mean_nobody(pattern: str, said: str, place: str) -> None:
+    with pytest.raises(PolicyError) as refused:
+        parse_definition(place.replace("X", f'"{pattern}"'))
+    (problem,) = refused.value.problems
+    assert said in problem.message
+    assert (problem.line, problem.column) == (1, place.index("X") + 1)

@@ -32,6 +32,7 @@ from ledgix_vault.operations.request_clearance import request_clearance
 from ledgix_vault.operations.run_due_jobs import run_due_jobs
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
 from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.operations.suspend import release, suspend
 from ledgix_vault.policy.snapshot import ActivePolicy
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.engine import Database
@@ -43,6 +44,7 @@ from ledgix_vault.store.writer import Outcome
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
 from ledgix_vault.tenancy.scopes import PRESETS, Preset
 from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.tenancy.suspensions import Suspension, SuspensionKind
 from ledgix_vault.vault import Vault
 from vault_testing.faults import Cells, Commit
 from vault_testing.postgres import PostgresServer
@@ -224,7 +226,7 @@ class House:
                 record_administration(
                     unit,
                     tenant_id,
-                    EventKind.AGENT_RELEASED,  # has no rows of its own that would have to agree
+                    EventKind.OUTCOME_REPORTED,  # has no rows of its own that would have to agree
                     reason="",
                     decider=SYSTEM,
                     metadata={"number": number},
@@ -357,6 +359,18 @@ class House:
     async def change(self, *, by: ApiKey | None = None, **changes: object) -> ReviewSettings:
         """`PUT /review-settings`"""
         return await change_review_settings(self.core, by or self.owner, _object(changes))
+
+    async def suspend(self, kind: str, subject: str = "", *, tenant: int = 0) -> Suspension:
+        """`POST /suspensions`"""
+        tenant_id = self.owner_of(tenant).tenant_id
+        made, _ = await suspend(self.core, tenant_id, SuspensionKind(kind), subject, "It does harm.", SYSTEM)
+        return made
+
+    async def release(self, suspension: Suspension, *, tenant: int = 0) -> Suspension:
+        """`POST /suspensions/{suspension_id}/release`"""
+        tenant_id = self.owner_of(tenant).tenant_id
+        released, _ = await release(self.core, tenant_id, suspension.suspension_id, "It was mended.", SYSTEM)
+        return released
 
     async def checkpoint(self) -> int:
         """What the worker does about once a second."""

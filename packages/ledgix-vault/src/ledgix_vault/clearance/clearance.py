@@ -4,7 +4,7 @@ Invariants (contract sections 2 and 3)
 - One approval, one token: `jti` and `kid` are fixed when it is approved; `iat` and `exp` with them for a direct answer,
   after a review at the first hand-out. From then on the token is a pure function of this value.
 - Clients in the field run the tool unless they read `denied`. So a token that was used or has lapsed, and a review that
-  expired, read as `denied`; `outcome` tells the rest.
+  expired, read as `denied`; `outcome` tells the rest. So does an approval while it is suspended.
 - Every move returns the next value or raises; the store settles races by writing it under the old one's conditions.
 """
 
@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from ledgix.formats import jcs
 from ledgix.formats.json import JsonObject
 from ledgix.formats.tokens import TokenClaims
-from ledgix_vault.clearance.decision import Decision, Outcome
+from ledgix_vault.clearance.decision import SUSPENDED, Decision, Outcome
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.tenancy.suspensions import Suspension
 from ledgix_vault.times import MICROSECONDS, rfc3339
 
 
@@ -116,8 +117,11 @@ class Clearance(msgspec.Struct, frozen=True):
         )
 
 
-def answer(clearance: Clearance, now: int, token: str | None = None) -> JsonObject:
-    """The clearance answer of contract section 2. `token` goes only to the key that asked, while usable."""
+def answer(
+    clearance: Clearance, now: int, token: str | None = None, suspension: Suspension | None = None
+) -> JsonObject:
+    """The clearance answer of contract section 2. `token` goes only to the key that asked, while usable. An approval
+    that a `suspension` stops reads as denied and stays one: after the release it can be fetched and used."""
     decision = clearance.decision
     status, reason, reason_code = decision.status, decision.reason, decision.reason_code
     if decision.outcome is Outcome.APPROVED and clearance.token is not None:
@@ -127,6 +131,8 @@ def answer(clearance: Clearance, now: int, token: str | None = None) -> JsonObje
         elif clearance.token.lapsed(now):
             status, reason_code = "denied", "approval_lapsed"
             reason = "This approval was not used in time; ask again."
+        elif suspension is not None:
+            status, reason_code, reason = "denied", SUSPENDED, suspension.why
     pending = decision.outcome is Outcome.PENDING
     return {
         "status": status,

@@ -12,6 +12,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.policy.evaluate import Evaluation
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.tenancy.suspensions import Suspension
 
 
 class Outcome(StrEnum):
@@ -43,6 +44,8 @@ class Decider(msgspec.Struct, frozen=True):
 
 ENGINE = Decider(DeciderType.ENGINE)
 SYSTEM = Decider(DeciderType.SYSTEM)
+SUSPENDED = "suspended"
+"""`reason_code` and `code` of whatever a suspension refuses."""
 
 _BUCKET_ORDER = {bucket: rank for rank, bucket in enumerate(reversed(ConfidenceBucket))}
 
@@ -151,6 +154,26 @@ def conclude(evaluation: Evaluation, settings: ReviewSettings, snapshot_hash: st
 def refused(decision: Decision, reason_code: str, reason: str) -> Decision:
     """The same facts, denied for a reason that stands above the policies."""
     return replace(decision, outcome=Outcome.DENIED, reason=reason, reason_code=reason_code)
+
+
+def suspended(suspension: Suspension, settings: ReviewSettings, snapshot_hash: str) -> Decision:
+    """The denial of a call that is suspended: no policy was asked, and none is named."""
+    return Decision(
+        outcome=Outcome.DENIED,
+        reason=suspension.why,
+        reason_code=SUSPENDED,
+        confidence_bucket=ConfidenceBucket.EXTRA_HIGH,
+        minimum_confidence_bucket=settings.minimum_confidence_bucket,
+        policy_id=None,
+        policy_version_id=None,
+        policy_content_hash=None,
+        snapshot_hash=snapshot_hash,
+        matched_rule_ids=(),
+        assumptions=(),
+        citations=(),
+        trace=(),
+        action_category="",
+    )
 
 
 def reaches(bucket: ConfidenceBucket, minimum: ConfidenceBucket) -> bool:

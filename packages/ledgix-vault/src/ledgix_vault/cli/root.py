@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import ledgix_vault
-from ledgix_vault.cli import keys, policies, tenants, upkeep, vault
+from ledgix_vault.cli import keys, policies, simulate, suspensions, tenants, upkeep, vault
 from ledgix_vault.cli.output import remark
 from ledgix_vault.errors import Invalid, StartRefused, VaultError
 
@@ -22,9 +22,13 @@ app.command("backup", short_help="Write a backup, while the Vault runs or not.")
 app.command("restore", short_help="Put a backup into a new data directory.")(upkeep.restore)
 app.command("check", short_help="Verify every ledger, and every row against it.")(upkeep.check)
 app.command("recover", short_help="Go on when the newest database is lost for good.")(upkeep.recover)
+app.command("suspend", short_help="Stop an agent, a tool or a whole tenant at once.")(suspensions.suspend)
+app.command("release", short_help="End a suspension.")(suspensions.release)
+app.command("suspensions", short_help="List what is suspended.")(suspensions.suspensions)
 app.add_typer(keys.app, name="keys")
 app.add_typer(policies.app, name="policies")
 app.add_typer(tenants.app, name="tenants")
+simulate.add_to(policies.app)
 
 
 def main() -> None:

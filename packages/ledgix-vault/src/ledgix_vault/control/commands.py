@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.errors import Conflict, Invalid, NotFound
 from ledgix_vault.operations.create_tenant import create_tenant
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
+from ledgix_vault.operations.suspend import release, suspend
+from ledgix_vault.store.suspensions import find_suspension
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.scopes import PRESETS, Scope
 from ledgix_vault.tenancy.state import TenantState
+from ledgix_vault.tenancy.suspensions import SuspensionKind
 from ledgix_vault.times import rfc3339
 from ledgix_vault.vault import Vault
 
@@ -79,11 +83,51 @@ async def _list_tenants(vault: Vault, _arguments: Arguments) -> Answer:
     }
 
 
+async def _suspend(vault: Vault, arguments: Arguments) -> Answer:
+    tenant, kind = _tenant(vault, arguments.get("tenant")), _text(arguments, "kind")
+    if kind not in tuple(SuspensionKind):
+        raise Invalid(f"must be one of {', '.join(SuspensionKind)}", path="$.kind")
+    made, _ = await suspend(
+        vault,
+        tenant.tenant_id,
+        SuspensionKind(kind),
+        _text(arguments, "subject"),
+        _text(arguments, "reason"),
+        SYSTEM,
+    )
+    return {**made.to_json(), "tenant": tenant.tenant_id, "tenant_name": tenant.name}
+
+
+async def _release(vault: Vault, arguments: Arguments) -> Answer:
+    suspension_id, reason = _text(arguments, "suspension_id"), _text(arguments, "reason")
+    for tenant in vault.store.tenants():
+        find = partial(find_suspension, tenant_id=tenant.tenant_id, suspension_id=suspension_id)
+        if await vault.store.read(find) is not None:
+            released, _ = await release(vault, tenant.tenant_id, suspension_id, reason, SYSTEM)
+            return {**released.to_json(), "tenant": tenant.tenant_id, "tenant_name": tenant.name}
+    raise NotFound(f"There is no suspension {suspension_id!r}; `ledgix-vault suspensions` shows them.")
+
+
+async def _list_suspensions(vault: Vault, arguments: Arguments) -> Answer:
+    asked = arguments.get("tenant")
+    tenants = vault.store.tenants() if asked is None else [_tenant(vault, asked)]
+    return {
+        "suspensions": [
+            {**standing.to_json(), "tenant": tenant.tenant_id, "tenant_name": tenant.name}
+            for tenant in tenants
+            for standing in tenant.suspensions
+        ]
+    }
+
+
 _COMMANDS: dict[str, Callable[[Vault, Arguments], Awaitable[Answer]]] = {
     "keys.create": _create_key,
     "keys.rotate": _rotate_key,
     "keys.revoke": _revoke_key,
     "keys.list": _list_keys,
+    "suspensions.add": _suspend,
+    "suspensions.release": _release,
+    "suspensions.list": _list_suspensions,
     "tenants.create": _create_tenant,
     "tenants.list": _list_tenants,
 }

@@ -15,7 +15,7 @@ from ledgix.formats.json import JsonObject
 from ledgix.formats.keys import PublicKey
 from ledgix.formats.tokens import TokenClaims
 from ledgix_vault.clearance.clearance import Clearance
-from ledgix_vault.clearance.decision import Decider, DeciderType, Outcome
+from ledgix_vault.clearance.decision import SUSPENDED, Decider, DeciderType, Outcome
 from ledgix_vault.errors import Conflict, Forbidden, TokenRefused
 from ledgix_vault.operations.steps.record import record_event
 from ledgix_vault.store.clearances import find_clearance, find_clearance_by_jti, settle
@@ -50,8 +50,8 @@ async def consume_token(
 ) -> tuple[TokenClaims, bool]:
     """Burns the token; its claims, and whether this is a replay. `keys` are the token keys that are listed.
 
-    Raises `TokenRefused`, `Forbidden` (other tool or arguments: nothing is burned) or `Conflict` (burned before).
-    Durable on return: the `jti` can't be used again by anybody.
+    Raises `TokenRefused`, `Forbidden` (other tool or arguments, or suspended: nothing is burned) or `Conflict` (burned
+    before). Durable on return: the `jti` can't be used again by anybody.
     """
     caller.require(Scope.CONSUME)
     claims = _verify(vault, caller, consumption, keys)
@@ -90,6 +90,8 @@ def _burn(caller: ApiKey, claims: TokenClaims, unit: Unit) -> Stored[Clearance]:
     if clearance is None or clearance.token is None:
         raise TokenRefused("The token is not one of this Vault's approvals.", code="token_invalid")
     _check_unspent(clearance, unit.now)
+    if suspension := unit.tenant(caller.tenant_id).suspension_of(claims.agent_id, claims.tool):
+        raise Forbidden(suspension.why, code=SUSPENDED, request_id=clearance.request_id)
     consumed = replace(clearance, token=replace(clearance.token, consumed_at=unit.now))
     if not settle(unit, clearance, consumed):
         current = find_clearance(unit.connection, caller.tenant_id, clearance.request_id)

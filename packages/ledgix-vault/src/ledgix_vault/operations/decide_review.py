@@ -47,7 +47,7 @@ async def decide_review(
     """Settles a review; the clearance as it now stands, and whether this is a replay.
 
     Raises `Conflict` for the opposite of what was decided, for a review that expired (its expiry is written first),
-    and when the rules by now deny the call. Durable on return.
+    and when the rules by now deny the call or it is suspended. Durable on return.
     """
     if not (caller.allows(Scope.REVIEW) or caller.allows(Scope.CLEARANCE)):
         raise MissingScope(Scope.REVIEW)
@@ -146,6 +146,9 @@ def _check_still_allowed(clearance: Clearance, verdict: Verdict, unit: Unit) -> 
             path="$.effective_args",
             code="client_cannot_change_args",
         )
+    request = clearance.request
+    if suspension := unit.tenant(clearance.tenant_id).suspension_of(request.agent_id, request.tool_name):
+        raise Conflict(f"A review can't override a suspension. {suspension.why}", code="policy_changed")
     evaluation = evaluate_again(unit, clearance, verdict.effective_args)
     if evaluation.effect is Effect.DENY:
         raise Conflict(

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.clearance import Clearance, TokenFacts
-from ledgix_vault.clearance.decision import Decision, Outcome, refused
+from ledgix_vault.clearance.decision import SUSPENDED, Decision, Outcome, refused
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.errors import Forbidden, NotFound
 from ledgix_vault.ids import new_id
@@ -41,13 +41,20 @@ async def mint_token(
         again = partial(
             bring_up_to_date, tenant_id=caller.tenant_id, request_id=stored.reference, lifetime=vault.settings.jwt_ttl
         )
-        return await vault.store.run(again), True
+        return _unless_suspended(vault, await vault.store.run(again)), True
     minted: Clearance = stored
     if minted.decision.outcome is not Outcome.APPROVED:
         raise Forbidden(
             minted.decision.reason, code=minted.decision.reason_code or "mint_refused", request_id=minted.request_id
         )
-    return minted, False
+    return _unless_suspended(vault, minted), False
+
+
+def _unless_suspended(vault: Vault, minted: Clearance) -> Clearance:
+    """A suspension that came a moment later, or before this retry, still keeps the token back."""
+    if suspension := vault.suspension_of(minted):
+        raise Forbidden(suspension.why, code=SUSPENDED, request_id=minted.request_id)
+    return minted
 
 
 def _mint(

@@ -36,3 +36,4 @@ class Call:
     extra_policy_ids: tuple[str, ...] = ()
     now: int | None = None
     session_calls: tuple[EarlierCall, ...] | None = None
+    register_ref: str | None = None  # the processing register that the call says it is under

@@ -23,7 +23,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.policy import explain
 from ledgix_vault.policy.call import Call
 from ledgix_vault.policy.cel.inputs import Inputs, is_number, spell
-from ledgix_vault.policy.explain import ConditionTrace, RuleTrace
+from ledgix_vault.policy.explain import ConditionTrace, PartTrace, RuleTrace
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.policy.money import Path
 from ledgix_vault.policy.snapshot import Coverage, Snapshot, plan
@@ -69,10 +69,12 @@ class Evaluation(Struct, frozen=True):
 
     @property
     def matched_rule_ids(self) -> tuple[str, ...]:
-        """The rules of the reported policy that fired, sorted."""
+        """The rules of the reported policy that fired, and what its destinations and registers object by; sorted."""
         if not self._deciding:
             return ()
-        return tuple(sorted(found.rule.id for found in self._deciding[0].rules if found.outcome is True))
+        fired = [found.rule.id for found in self._deciding[0].rules if found.outcome is True]
+        against = [found.id for found in self._deciding[0].findings if found.effect is not None]
+        return tuple(sorted(fired + against))
 
     @property
     def reason(self) -> str:
@@ -85,7 +87,7 @@ class Evaluation(Struct, frozen=True):
         return explain.citations(self._deciding)
 
     @property
-    def trace(self) -> tuple[RuleTrace, ...]:
+    def trace(self) -> tuple[RuleTrace | PartTrace, ...]:
         """Every rule that applied, each condition with its result and what it saw."""
         return explain.trace(self.verdicts, self._inputs)
 
@@ -110,7 +112,7 @@ def evaluate(snapshot: Snapshot, call: Call) -> Evaluation:
     assumptions = tuple(dict.fromkeys(inputs.assumed)) if inputs.assumed else ()
     return Evaluation(
         effect=final,
-        reason_code=_reason_code(final, by_default=by_default),
+        reason_code=_reason_code(final, deciding, by_default=by_default),
         bucket=_bucket(final, verdicts, deciding, bool(objections), bool(assumptions) or _rests_on_people(deciding)),
         assumptions=assumptions,
         verdicts=tuple(verdicts),
@@ -176,12 +178,14 @@ def _is_negative(args: JsonObject, path: Path) -> bool:
     return (type(value) is int or is_number(value)) and cast("int | Decimal", value) < 0
 
 
-def _reason_code(effect: Effect, *, by_default: bool) -> str | None:
+def _reason_code(effect: Effect, deciding: Sequence[Verdict], *, by_default: bool) -> str | None:
     if effect is Effect.APPROVE:
         return None
     if by_default:
         return "no_matching_policy"
-    return "policy_denied" if effect is Effect.DENY else None
+    if effect is not Effect.DENY:
+        return None
+    return next((finding.reason_code for finding in deciding[0].objecting()), "policy_denied")
 
 
 def _rests_on_people(deciding: Sequence[Verdict]) -> bool:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, assert_never, cast
 from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown, printable, spell
 from ledgix_vault.policy.conditions import Condition
+from ledgix_vault.policy.finding import Finding
 from ledgix_vault.policy.model import Effect, Rule
 from ledgix_vault.policy.money import Path, Unit
 from ledgix_vault.policy.verdicts import Ground, RuleResult, Verdict, all_of
@@ -75,15 +76,42 @@ class RuleTrace(NamedTuple):
         return {label: _seen(read(self.inputs)) for label, _, read in condition.reads}
 
 
-def trace(verdicts: Iterable[Verdict], inputs: Inputs) -> tuple[RuleTrace, ...]:
-    """Every rule that applied, in order of policy and rule."""
-    return tuple(
-        [
-            RuleTrace(verdict.policy_id, planned.rule, results, inputs)
-            for verdict in verdicts
-            for planned, results in zip(verdict.plan.rules, verdict.results, strict=True)
-        ]
-    )
+class PartTrace(NamedTuple):
+    """A list of destinations, or the processing registers, that applied to the call; the same form as a rule's."""
+
+    policy_id: str
+    finding: Finding
+
+    @property
+    def result(self) -> str:
+        return self.finding.result
+
+    def to_json(self) -> JsonObject:
+        finding = self.finding
+        condition: JsonObject = {
+            "text": printable(finding.quote, LONGEST_QUOTE),
+            "result": finding.result,
+            "values": {name: printable(value, LONGEST_QUOTE) for name, value in finding.seen.items()},
+        }
+        if finding.why:
+            condition["why"] = finding.why
+        return {
+            "policy_id": self.policy_id,
+            "rule_id": finding.id,
+            "effect": str(finding.effect or Effect.DENY),
+            "result": finding.result,
+            "conditions": [condition],
+        }
+
+
+def trace(verdicts: Iterable[Verdict], inputs: Inputs) -> tuple[RuleTrace | PartTrace, ...]:
+    """Every rule that applied, in order of policy and rule, then what destinations and registers said."""
+    found: list[RuleTrace | PartTrace] = []
+    for verdict in verdicts:
+        pairs = zip(verdict.plan.rules, verdict.results, strict=True)
+        found += [RuleTrace(verdict.policy_id, planned.rule, results, inputs) for planned, results in pairs]
+        found += [PartTrace(verdict.policy_id, finding) for finding in verdict.findings]
+    return tuple(found)
 
 
 def citations(verdicts: Sequence[Verdict]) -> list[JsonObject]:
@@ -91,6 +119,7 @@ def citations(verdicts: Sequence[Verdict]) -> list[JsonObject]:
     cited: list[JsonObject] = []
     for verdict in verdicts:
         cited.extend(_citation(verdict, found.rule.id, found.rule.quote) for found in verdict.grounds())
+        cited.extend(_citation(verdict, finding.id, finding.quote) for finding in verdict.objecting())
         if verdict.ground is Ground.UNCOMPILED:
             cited.extend(_citation(verdict, "", sentence) for sentence in verdict.policy.document.open_text)
     return cited[:MOST_CITED]
@@ -129,6 +158,10 @@ def _sentence(verdict: Verdict, inputs: Inputs) -> str:
             return f"Denied by {name}, {_rules(verdict, inputs)}."
         case Ground.RULE, Effect.REVIEW:
             return f"A person must decide, by {name}, {_rules(verdict, inputs)}."
+        case Ground.PART, Effect.DENY:
+            return f"Denied by {name}, {_parts(verdict)}."
+        case Ground.PART, _:
+            return f"A person must decide: {name} can't be decided by {_parts(verdict)}."
         case Ground.UNKNOWN, _:
             return f"A person must decide: {name} can't be decided by {_rules(verdict, inputs)}."
         case Ground.UNCOMPILED, _:
@@ -139,6 +172,13 @@ def _sentence(verdict: Verdict, inputs: Inputs) -> str:
             return f"Denied by {name}: none of its rules approves this call."
         case _:
             return f"A person must decide: no rule of {name} approves this call."
+
+
+def _parts(verdict: Verdict) -> str:
+    return "; ".join(
+        f"'{finding.id}' (\"{printable(finding.quote, LONGEST_QUOTE)}\"): {finding.why}"
+        for finding in verdict.objecting()[:MOST_NAMED]
+    )
 
 
 def _rules(verdict: Verdict, inputs: Inputs) -> str:

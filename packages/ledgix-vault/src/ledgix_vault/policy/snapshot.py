@@ -18,6 +18,7 @@ from ledgix_vault.policy.cel.operators import Test
 from ledgix_vault.policy.globs import covers
 from ledgix_vault.policy.model import Effect, PolicyDocument, Rule, settled_otherwise
 from ledgix_vault.policy.money import Money, Path
+from ledgix_vault.policy.parts import Destinations, Register
 from ledgix_vault.policy.schemas import ToolSchema
 
 MOST_REMEMBERED = 2048
@@ -49,6 +50,8 @@ class Plan(NamedTuple):
     policy: ActivePolicy
     rules: tuple[PlannedRule, ...]
     otherwise: Effect
+    destinations: tuple[Destinations, ...] = ()
+    registers: tuple[Register, ...] = ()
 
 
 class Coverage(NamedTuple):
@@ -132,4 +135,6 @@ def plan(policy: ActivePolicy, tool_name: str) -> Plan:
             if covers(rule.tools, tool_name)
         ),
         otherwise=settled_otherwise(document),
+        destinations=tuple(each for each in document.destinations if covers(each.tools, tool_name)),
+        registers=document.registers,
     )

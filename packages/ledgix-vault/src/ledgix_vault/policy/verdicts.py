@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
+from ledgix_vault.policy.call import Call
 from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown
+from ledgix_vault.policy.destinations import Receiver, check_destinations
+from ledgix_vault.policy.finding import Finding
 from ledgix_vault.policy.model import Effect, Rule
+from ledgix_vault.policy.registers import check_registers
 from ledgix_vault.policy.snapshot import ActivePolicy, Plan
 
 
@@ -15,6 +20,7 @@ class Ground(StrEnum):
     """Why a policy says what it says."""
 
     RULE = "rule"
+    PART = "part"  # destinations or registers
     UNKNOWN = "unknown"
     UNCOMPILED = "uncompiled"
     OTHERWISE = "otherwise"
@@ -36,6 +42,7 @@ class Verdict(NamedTuple):
     ground: Ground
     has_unknown: bool
     results: Sequence[Sequence[Outcome]]
+    findings: Sequence[Finding] = ()
 
     @property
     def policy(self) -> ActivePolicy:
@@ -58,17 +65,27 @@ class Verdict(NamedTuple):
                 return [found for found in self.rules if found.outcome is True and found.rule.effect is self.effect]
             case Ground.UNKNOWN:
                 return [found for found in self.rules if isinstance(found.outcome, Unknown)]
-            case Ground.UNCOMPILED:
+            case Ground.UNCOMPILED | Ground.PART:
                 return []
             case Ground.OTHERWISE:
                 return self.rules
             case _:
                 assert_never(self.ground)
 
+    def objecting(self) -> list[Finding]:
+        """What destinations and registers have against the call, as far as the verdict rests on it."""
+        if self.ground is not Ground.PART:
+            return []
+        return [finding for finding in self.findings if finding.effect is self.effect]
+
+
+_NOTHING: frozenset[Effect | None] = frozenset()
+
 
 def judge(plan: Plan, inputs: Inputs) -> Verdict:
-    """Contract section 4: deny rule, then review rule, then anything unknown or left as text, then approve rule, else
-    `otherwise`. Every rule is evaluated, whatever was found before it, so that the trace is whole."""
+    """Contract section 4: what denies (a rule, then destinations and registers), then a review rule, then anything
+    unknown or left as text, then approve rule, else `otherwise`. Everything is evaluated, whatever was found before
+    it, so that the trace is whole."""
     fired: set[Effect] = set()
     has_unknown = False
     results: list[list[Outcome]] = []
@@ -82,17 +99,33 @@ def judge(plan: Plan, inputs: Inputs) -> Verdict:
             fired.add(rule.effect)
         else:
             has_unknown = True
-    effect, ground = _verdict(plan, fired, has_unknown=has_unknown)
-    return Verdict(plan, effect, ground, has_unknown, results)
+    findings = _findings(plan, inputs.call) if plan.destinations or plan.registers else ()
+    against = {finding.effect for finding in findings} if findings else _NOTHING
+    effect, ground = _verdict(plan, fired, against, has_unknown=has_unknown)
+    return Verdict(plan, effect, ground, has_unknown or Effect.REVIEW in against, results, findings)
 
 
-def _verdict(plan: Plan, fired: set[Effect], *, has_unknown: bool) -> tuple[Effect, Ground]:
+def _findings(plan: Plan, call: Call) -> tuple[Finding, ...]:
+    receiver = Receiver.of(call)
+    found = [check_destinations(part, receiver) for part in plan.destinations]
+    if plan.registers:
+        found.append(check_registers(plan.registers, call, receiver))
+    return tuple(found)
+
+
+def _verdict(
+    plan: Plan, fired: set[Effect], against: AbstractSet[Effect | None], *, has_unknown: bool
+) -> tuple[Effect, Ground]:
     if Effect.DENY in fired:
         return Effect.DENY, Ground.RULE
+    if Effect.DENY in against:
+        return Effect.DENY, Ground.PART
     if Effect.REVIEW in fired:
         return Effect.REVIEW, Ground.RULE
     if has_unknown:
         return Effect.REVIEW, Ground.UNKNOWN
+    if Effect.REVIEW in against:
+        return Effect.REVIEW, Ground.PART
     if plan.policy.document.open_text:
         return Effect.REVIEW, Ground.UNCOMPILED
     return (Effect.APPROVE, Ground.RULE) if fired else (plan.otherwise, Ground.OTHERWISE)

@@ -32,6 +32,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ledgix.errors import FormatError
 from ledgix.formats import jcs
 from ledgix.formats.json import JsonObject
+from ledgix_vault.policy.destinations import pattern_flaw
 from ledgix_vault.policy.effect import Effect
 from ledgix_vault.policy.marked import Marked, Members, Text
 from ledgix_vault.policy.parts import CALENDAR_WINDOWS, EVER, ROLLING, Destinations, JudgeMay, Register
@@ -157,8 +158,8 @@ class PartsReader(DefinitionReader):
         return Destinations(
             self.id(found, "id", where),
             self.tools(found.get("tools"), f"{where}.tools"),
-            self.patterns(found.get("allow"), f"{where}.allow"),
-            self.patterns(found.get("deny"), f"{where}.deny"),
+            self.receivers(found.get("allow"), f"{where}.allow"),
+            self.receivers(found.get("deny"), f"{where}.deny"),
             self.text(found.get("source"), f"{where}.source"),
         )
 
@@ -174,7 +175,7 @@ class PartsReader(DefinitionReader):
             self.id(found, "ref", where),
             self.patterns(found.get("purposes"), f"{where}.purposes"),
             self.patterns(found.get("data_categories"), f"{where}.data_categories"),
-            self.patterns(found.get("recipients"), f"{where}.recipients"),
+            self.receivers(found.get("recipients"), f"{where}.recipients"),
             self.text(found.get("source"), f"{where}.source"),
         )
 
@@ -187,6 +188,14 @@ class PartsReader(DefinitionReader):
                 self.problem(item, "must not be empty", where)
         if node is not None and not items:
             self.problem(node, "must not be an empty list; leave it out", where)
+        return found
+
+    def receivers(self, node: Marked | None, where: str) -> tuple[str, ...]:
+        """Patterns of counterparties; one that could mean nobody is a flaw."""
+        found = self.patterns(node, where)
+        for item, text in zip(self.items(node, where, MOST_PATTERNS), found, strict=False):
+            if text and (flaw := pattern_flaw(text)):
+                self.problem(item, flaw, where)
         return found
 
     def judge(self, node: Marked | None) -> WrittenJudge | None:

@@ -61,14 +61,14 @@ def change_settings(unit: Unit, tenant_id: str, settings: ReviewSettings) -> Non
     """Replaces the tenant's settings."""
     stored = jcs.canonicalize(settings.to_json()).decode()
     unit.write(update(_T).where(_T.c.tenant_id == tenant_id).values(settings=stored))
-    _raise_snapshot_number(unit, tenant_id)
+    raise_snapshot_number(unit, tenant_id)
 
 
 def put_tool_schema(unit: Unit, tenant_id: str, parsed: ToolSchema) -> None:
     """Stores a tool's schema in place of an earlier one."""
     unit.write(delete(_S).where(_S.c.tenant_id == tenant_id, _S.c.tool_name == parsed.tool_name))
     unit.insert(_S, (tenant_id, parsed.tool_name, jcs.canonicalize(parsed.to_json()).decode(), unit.now))
-    _raise_snapshot_number(unit, tenant_id)
+    raise_snapshot_number(unit, tenant_id)
 
 
 def add_policy_version(unit: Unit, tenant_id: str, document: PolicyDocument, by: str) -> ActivePolicy:
@@ -92,7 +92,7 @@ def add_policy_version(unit: Unit, tenant_id: str, document: PolicyDocument, by:
             True,
         ),
     )
-    _raise_snapshot_number(unit, tenant_id)
+    raise_snapshot_number(unit, tenant_id)
     return active
 
 
@@ -141,6 +141,7 @@ def succeed_ledger_key(unit: Unit, tenant_id: str, old_key_id: str, fresh: Publi
     unit.continue_log(tenant_id, fresh.kid)
 
 
-def _raise_snapshot_number(unit: Unit, tenant_id: str) -> None:
+def raise_snapshot_number(unit: Unit, tenant_id: str) -> None:
+    """What decides has changed: whatever was prepared under the old state is made again."""
     unit.write(update(_T).where(_T.c.tenant_id == tenant_id).values(snapshot_number=_T.c.snapshot_number + 1))
     unit.tenant_changed(tenant_id)

@@ -189,6 +189,31 @@ job = Table(
 )
 Index("ix_job_due", job.c.due_at)
 
+suspension = Table(
+    "suspension",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("suspension_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # agent | tool | tenant
+    Column("subject", Text, nullable=False),  # an id or a pattern; empty for the tenant
+    Column("reason", Text, nullable=False),
+    Column("suspended_at", BigInteger, nullable=False),
+    Column("suspended_by", Text, nullable=False),
+    Column("released_at", BigInteger),
+    Column("released_by", Text, nullable=False),
+    Column("release_reason", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "suspension_id"),
+)
+Index(
+    "uq_suspension_standing",
+    suspension.c.tenant_id,
+    suspension.c.kind,
+    suspension.c.subject,
+    unique=True,
+    sqlite_where=suspension.c.released_at.is_(None),
+    postgresql_where=suspension.c.released_at.is_(None),
+)
+
 log = Table(
     "log",
     metadata,

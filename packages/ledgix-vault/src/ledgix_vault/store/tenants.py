@@ -16,6 +16,7 @@ from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.tenancy.state import TenantState
+from ledgix_vault.tenancy.suspensions import Suspension, SuspensionKind
 
 
 def load_tenant_state(connection: Connection, tenant_id: str) -> TenantState:
@@ -37,6 +38,7 @@ def load_tenant_state(connection: Connection, tenant_id: str) -> TenantState:
         ),
         keys=tuple(key for key, _ in keys),
         key_hashes=tuple(secret_hash for _, secret_hash in keys),
+        suspensions=load_standing_suspensions(connection, tenant_id),
     )
 
 
@@ -78,6 +80,32 @@ def load_active_policies(
             version=row.version,
         )
         for row in rows
+    )
+
+
+def load_standing_suspensions(connection: Connection, tenant_id: str) -> tuple[Suspension, ...]:
+    """What is suspended, oldest first."""
+    table = schema.suspension
+    rows = connection.execute(
+        select(table)
+        .where(table.c.tenant_id == tenant_id, table.c.released_at.is_(None))
+        .order_by(table.c.suspended_at, table.c.suspension_id)
+    )
+    return tuple(suspension_of_row(row) for row in rows)
+
+
+def suspension_of_row(row: Any) -> Suspension:
+    """The suspension that a row is."""
+    return Suspension(
+        suspension_id=row.suspension_id,
+        kind=SuspensionKind(row.kind),
+        subject=row.subject,
+        reason=row.reason,
+        suspended_at=row.suspended_at,
+        suspended_by=row.suspended_by,
+        released_at=row.released_at,
+        released_by=row.released_by,
+        release_reason=row.release_reason,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ledgix_vault.policy.snapshot import Snapshot
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.tenancy.suspensions import Suspension, first_that_stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +20,8 @@ class TenantState:
     snapshot: Snapshot
     keys: tuple[ApiKey, ...]
     key_hashes: tuple[bytes, ...]  # secret hashes, in the order of `keys`
+    suspensions: tuple[Suspension, ...] = ()  # those that stand, oldest first
+
+    def suspension_of(self, agent_id: str, tool_name: str) -> Suspension | None:
+        """What stops calls of this tool by this agent, if anything does."""
+        return first_that_stops(self.suspensions, agent_id, tool_name) if self.suspensions else None

@@ -30,17 +30,26 @@ BODIES: dict[str, dict[str, Any]] = {
         "rules": ["Refunds must not exceed $1000", "Amounts above 100 USD need review"],
         "tools": ["stripe_refund"],
     },
+    "SimulationRequest": {
+        "definition": "rules:\n  - {id: small, effect: approve, when: [args.amount <= 50]}",
+        "last": 1000,
+    },
+    "DryRunRequest": {"tool_name": "stripe_refund", "tool_args": {"amount": 45, "currency": "USD"}},
     "JsonSchema": {
         "type": "object",
         "properties": {"amount": {"type": "number", "minimum": 0}, "currency": {"enum": ["USD", "EUR"]}},
         "required": ["amount"],
     },
+    "SuspensionRequest": {"kind": "agent", "subject": "billing-*", "reason": "Refunds were paid twice."},
+    "SuspensionRelease": {"reason": "The agent was mended."},
     "ReviewDecision": {"approved": True, "review_reason": "The customer was charged twice."},
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
 
 PARAMETERS = {
     "request_id": REQUEST_ID,
+    "policy_id": "refunds",
+    "suspension_id": "0197a3c4-6d6e-7f80-91a2-b3c4d5e6f709",
     "tool_name": "stripe_refund",
     "status": "pending",
     "limit": "20",

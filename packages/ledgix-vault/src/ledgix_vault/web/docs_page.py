@@ -20,7 +20,7 @@ CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _URL = '"$LEDGIX_VAULT_URL'
-_SECTIONS = ("Clearance", "Policies", "Reviews", "Ledger", "Open")
+_SECTIONS = ("Clearance", "Policies", "Reviews", "Suspensions", "Ledger", "Open")
 _REFERENCE = "#/components/schemas/"
 
 
@@ -151,7 +151,7 @@ def _answers(operation: _Operation, known: dict[str, Schema]) -> str:
     rows: list[_Row] = []
     details = ""
     for status, answer in operation.described["responses"].items():
-        (content,) = (media["schema"] for media in answer["content"].values())
+        content = next(iter(answer["content"].values()))["schema"]
         rows.append((status, False, _type(content), escape(answer["description"])))
         name = content.get("$ref", "").removeprefix(_REFERENCE)
         if status == "200" and name in known and known[name].get("properties"):

@@ -65,6 +65,10 @@ class EventKind(StrEnum):
     TENANT_CREATED = "tenant.created"
     AGENT_SUSPENDED = "agent.suspended"
     AGENT_RELEASED = "agent.released"
+    TOOL_SUSPENDED = "tool.suspended"
+    TOOL_RELEASED = "tool.released"
+    TENANT_SUSPENDED = "tenant.suspended"
+    TENANT_RELEASED = "tenant.released"
     LEDGER_RECOVERED = "ledger.recovered"
 
 

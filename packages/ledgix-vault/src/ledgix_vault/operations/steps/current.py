@@ -50,8 +50,10 @@ def bring_up_to_date(unit: Unit, tenant_id: str, request_id: str, lifetime: int)
     if clearance is None:
         raise NotFound()
     clearance = expire_if_due(unit, clearance)
-    if not needs_hand_out(clearance, unit.now):
-        return Stored(clearance)
+    request = clearance.request
+    suspension = unit.tenant(tenant_id).suspension_of(request.agent_id, request.tool_name)
+    if suspension is not None or not needs_hand_out(clearance, unit.now):
+        return Stored(clearance)  # while suspended nothing is handed out, and nothing is lost
     assert clearance.token is not None
     handed_out = replace(clearance, token=clearance.token.issued(unit.now, lifetime))
     if settle(unit, clearance, handed_out):

@@ -91,3 +91,11 @@ def differing(said: Mapping[str, Any], recorded: Mapping[str, Any], prefix: str 
         elif (name in said) != (name in recorded) or jcs.canonicalize(ours) != jcs.canonicalize(theirs):
             found.append(prefix + name)
     return found
+
+
+def unpaired(what: str, rows: Mapping[str, Any], recorded: Mapping[str, Entry]) -> Iterator[str]:
+    """Rows without the entry that made them, and entries without their row."""
+    for name in sorted(rows.keys() - recorded.keys()):
+        yield f"the {what} {name!r} is in the database, but no entry of the ledger made it"
+    for name in sorted(recorded.keys() - rows.keys()):
+        yield f"the {what} {name!r}, made by entry {recorded[name].position}, is missing"

@@ -1,8 +1,8 @@
-"""What a tenant is and has, against the ledger: name, settings, API keys, policies, tool schemas."""
+"""What a tenant is and has, against the ledger: name, settings, API keys, policies, tool schemas, suspensions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -12,8 +12,9 @@ from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import parse
 from ledgix_vault.store import schema
-from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, entries_of_kinds, readable
+from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, entries_of_kinds, readable, unpaired
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
+from ledgix_vault.store.crosscheck.suspensions import suspension_flaws
 from ledgix_vault.store.tenants import stored_object
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.tenancy.settings import ReviewSettings
@@ -34,6 +35,7 @@ def tenant_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
         "the API keys": partial(_api_key_flaws, connection, tenant_id),
         "the policies": partial(_policy_flaws, connection, tenant_id),
         "the tool schemas": partial(_tool_schema_flaws, connection, tenant_id),
+        "the suspensions": partial(suspension_flaws, connection, tenant_id),
     }
     for what, look in sections.items():
         yield from readable(what, look)
@@ -71,7 +73,7 @@ def _api_key_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     for entry in entries_of_kinds(connection, tenant_id, kinds):
         (revoked if entry.kind == EventKind.KEY_REVOKED else made)[str(entry.metadata["key_id"])] = entry
     rows = _rows(connection, schema.api_key, tenant_id, "key_id")
-    yield from _unpaired("API key", rows, made)
+    yield from unpaired("API key", rows, made)
     for key_id in rows.keys() & made.keys():
         yield from readable(
             f"the API key {key_id}", partial(_one_api_key_flaws, rows[key_id], made[key_id], revoked.get(key_id))
@@ -108,7 +110,7 @@ def _policy_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     }
     newest = {entry.metadata["policy_id"]: version_id for version_id, entry in activated.items()}
     rows = _rows(connection, schema.policy_version, tenant_id, "policy_version_id")
-    yield from _unpaired("policy version", rows, activated)
+    yield from unpaired("policy version", rows, activated)
     for version_id in rows.keys() & activated.keys():
         is_newest = version_id in newest.values()
         yield from readable(
@@ -148,7 +150,7 @@ def _tool_schema_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
         for entry in entries_of_kinds(connection, tenant_id, [EventKind.SCHEMA_REGISTERED])
     }
     rows = _rows(connection, schema.tool_schema, tenant_id, "tool_name")
-    yield from _unpaired("tool schema", rows, registered)
+    yield from unpaired("tool schema", rows, registered)
     for name in rows.keys() & registered.keys():
         yield from readable(f"the tool schema {name!r}", partial(_one_schema_flaws, rows[name], registered[name]))
 
@@ -164,10 +166,3 @@ def _one_schema_flaws(row: Any, registered: Entry) -> Iterator[str]:
 def _rows(connection: Connection, table: Table, tenant_id: str, by: str) -> dict[str, Any]:
     found = connection.execute(select(table).where(table.c.tenant_id == tenant_id).order_by(table.c[by]))
     return {str(getattr(row, by)): row for row in found}
-
-
-def _unpaired(what: str, rows: Mapping[str, Any], recorded: Mapping[str, Entry]) -> Iterator[str]:
-    for name in sorted(rows.keys() - recorded.keys()):
-        yield f"the {what} {name!r} is in the database, but no entry of the ledger made it"
-    for name in sorted(recorded.keys() - rows.keys()):
-        yield f"the {what} {name!r}, made by entry {recorded[name].position}, is missing"

@@ -73,13 +73,14 @@ def _registration(content: JsonObject) -> Registration:
     return Registration(
         policy_id=policy_id,
         description=description,
-        sentences=_strings(content, "rules"),
-        tools=_strings(content, "tools"),
+        sentences=strings(content, "rules"),
+        tools=strings(content, "tools"),
         definition=definition,
     )
 
 
-def _strings(content: JsonObject, name: str) -> tuple[str, ...]:
+def strings(content: JsonObject, name: str) -> tuple[str, ...]:
+    """The list of strings in a member of a body; none where it is absent."""
     value = content.get(name, [])
     if not isinstance(value, list) or len(value) > MOST_SENTENCES:
         raise Invalid(f"must be a list of at most {MOST_SENTENCES} strings", path=f"$.{name}")

@@ -9,6 +9,7 @@ from ledgix.formats.events import ConfidenceBucket, EventKind
 from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.reviews.review import ReviewStatus
+from ledgix_vault.tenancy.suspensions import SuspensionKind
 
 Schema = dict[str, Any]
 
@@ -59,6 +60,13 @@ def answers(name: str, *errors: int, authenticated: bool = True) -> dict[str, An
     }
 
 
+def streamed(answered: dict[str, Any], *media_types: str) -> dict[str, Any]:
+    """The same, where a good answer may also be a stream of steps."""
+    content = answered["responses"][200]["content"]
+    content.update({media_type: {"schema": STRING} for media_type in media_types})
+    return answered
+
+
 def problem_answer(status: int) -> dict[str, Any]:
     """The OpenAPI response of a problem (RFC 9457)."""
     return {
@@ -102,6 +110,12 @@ _REQUEST_FIELDS: dict[str, Schema] = {
     "processing_register_ref": _TEXT_OR_NULL,
     "dataset_ref": _TEXT_OR_NULL,
     "accepts": a_list(STRING),
+}
+_DRAFT_FIELDS: dict[str, Schema] = {
+    "definition": {**_TEXT_OR_NULL, "description": "Rules in the rule language, as YAML or JSON text"},
+    "rules": {"anyOf": [a_list(STRING), NULL], "description": "Plain English"},
+    "tools": {"anyOf": [a_list(STRING), NULL], "description": "Globs of the tools that it covers"},
+    "version": {"anyOf": [INTEGER, NULL], "description": "A stored version instead, by its number"},
 }
 _TOOL_NAME = {"type": "string", "minLength": 1, "maxLength": 256}
 
@@ -199,6 +213,68 @@ COMPONENTS: dict[str, Schema] = {
             "assumptions": a_list(STRING),
         }
     ),
+    "SimulationRequest": an_object(
+        {},
+        {
+            **_DRAFT_FIELDS,
+            "last": {"type": "integer", "minimum": 1, "maximum": 100_000, "description": "That many recorded requests"},
+            "calls": {
+                **a_list(ref("ClearanceRequest")),
+                "minItems": 1,
+                "description": "Calls instead of recorded ones",
+            },
+        },
+    ),
+    "SimulationResult": an_object(
+        {
+            "policy_id": STRING,
+            "policy_content_hash": HASH,
+            "examined": INTEGER,
+            "changed": INTEGER,
+            "unchanged": INTEGER,
+            "changes": a_list(ref("SimulatedChange")),
+            "since_recorded": a_list(ref("SimulatedChange")),
+            "by_rule": a_list(ref("SimulatedChange")),
+            "review_load": an_object(dict.fromkeys(("recorded", "now", "draft", "extra"), INTEGER)),
+            "examples": a_list(OBJECT),
+            "assumptions": a_list(STRING),
+        }
+    ),
+    "SimulatedChange": an_object(
+        {
+            "before": _EFFECT,
+            "after": _EFFECT,
+            "count": INTEGER,
+            "amounts": {**OBJECT, "description": "Sums by currency, exact decimals as strings"},
+        },
+        {"policy_id": STRING, "rule_id": STRING},
+    ),
+    "DryRunRequest": an_object(
+        {"tool_name": _TOOL_NAME},
+        {
+            **_REQUEST_FIELDS,
+            "draft": or_null(an_object({"policy_id": {"type": "string", "minLength": 1}}, _DRAFT_FIELDS)),
+        },
+    ),
+    "DryRun": an_object(
+        {
+            "dry_run": BOOLEAN,
+            "with_draft": BOOLEAN,
+            "status": one_of("approved", "denied", "pending_review"),
+            "outcome": one_of(*Outcome),
+            "reason": STRING,
+            "reason_code": _TEXT_OR_NULL,
+            "confidence_bucket": _BUCKET,
+            "minimum_confidence_bucket": _BUCKET,
+            "policy_id": _TEXT_OR_NULL,
+            "policy_version_id": _TEXT_OR_NULL,
+            "policy_content_hash": or_null(HASH),
+            "matched_rule_ids": a_list(STRING),
+            "assumptions": a_list(STRING),
+            "citations": a_list(ref("Citation")),
+            "trace": a_list(OBJECT),
+        }
+    ),
     "JsonSchema": {**OBJECT, "description": "The JSON Schema of a tool's arguments"},
     "ToolSchema": an_object({"tool_name": STRING, "schema": OBJECT}),
     "ToolSchemaList": an_object({"tool_schemas": a_list(ref("ToolSchema"))}),
@@ -249,6 +325,31 @@ COMPONENTS: dict[str, Schema] = {
             "default_verdict": one_of("review", "deny"),
         },
     ),
+    "SuspensionRequest": an_object(
+        {"kind": one_of(*SuspensionKind), "reason": {"type": "string", "minLength": 1, "maxLength": 1000}},
+        {
+            "subject": {
+                "type": "string",
+                "maxLength": 256,
+                "description": "The agent's id or the tool's name, or a pattern; left out for the tenant",
+            }
+        },
+    ),
+    "SuspensionRelease": an_object({"reason": {"type": "string", "minLength": 1, "maxLength": 1000}}),
+    "Suspension": an_object(
+        {
+            "suspension_id": UUID,
+            "kind": one_of(*SuspensionKind),
+            "subject": STRING,
+            "reason": STRING,
+            "suspended_at": MOMENT,
+            "suspended_by": STRING,
+            "released_at": or_null(MOMENT),
+            "released_by": STRING,
+            "release_reason": STRING,
+        }
+    ),
+    "Suspensions": an_object({"suspensions": a_list(ref("Suspension"))}),
     "LedgerEntry": an_object(
         {
             "seq": INTEGER,
