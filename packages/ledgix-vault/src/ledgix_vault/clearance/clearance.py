@@ -145,6 +145,7 @@ def answer(clearance: Clearance, now: int, token: str | None = None) -> JsonObje
         "effective_args": decision.effective_args,
         "citations": list(decision.citations),
         "expires_at": _expires_at(clearance),
+        "limits": [finding.to_json() for finding in decision.limits],
     }
 
 

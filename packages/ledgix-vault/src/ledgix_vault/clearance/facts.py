@@ -18,6 +18,10 @@ NAMED_BY_POLICY = frozenset(
 """Kinds whose `action_category` a policy may name; for all others it is the kind."""
 
 
+DECIDING = NAMED_BY_POLICY | {EventKind.TOKEN_MINTED}
+"""Kinds that record a decision with its findings about limits."""
+
+
 def clearance_intent(clearance: Clearance, kind: EventKind, *, salt: str, decider: Decider | None = None) -> JsonObject:
     """The intent of the event that says `kind` of this clearance. Until its token is consumed, no moment is in it."""
     decision = clearance.decision
@@ -60,4 +64,6 @@ def _beside(clearance: Clearance, kind: EventKind) -> JsonObject:
         elif token.pick_up_until is None and token.issued_at is not None and token.expires_at is not None:
             facts["lifetime"] = token.expires_at - token.issued_at  # issued in the second of the event's `accepted_at`
         beside["token"] = facts
+    if kind in DECIDING and clearance.decision.limits:
+        beside["limits"] = [finding.to_json() for finding in clearance.decision.limits]
     return beside

@@ -11,6 +11,7 @@ from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decision, Outcome, conclude, refused
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.errors import Conflict
+from ledgix_vault.operations.steps.limits import Findings, look_at_limits, within_limits
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
 from ledgix_vault.store.clearances import find_clearance_by_jti, session_calls
 from ledgix_vault.store.unit import Unit
@@ -23,8 +24,9 @@ PARENT_CANCELLED = "The parent approval was cancelled, so nothing can be delegat
 
 def decided_alone(state: TenantState, request: ClearanceRequest) -> Decision | None:
     """What the tenant's policies decide of a call outside of the transaction; None where only the transaction can tell:
-    a delegated call, or policies that look at the moment or at the session's earlier calls."""
-    if request.parent_jti or state.snapshot.coverage(request.tool_name).needs_unit:
+    a delegated call, limits, or policies that look at the moment or at the session's earlier calls."""
+    coverage = state.snapshot.coverage(request.tool_name)
+    if request.parent_jti or coverage.needs_unit or coverage.limited:
         return None
     return _decide(state, call_of(request))
 
@@ -33,7 +35,8 @@ def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -
     """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation")."""
     state = unit.tenant(tenant_id)
     if not request.parent_jti:
-        return _decide(state, _in_unit(unit, state, call_of(request))), 0
+        call = _in_unit(unit, state, call_of(request))
+        return within_limits(unit, tenant_id, call, _decide(state, call)), 0
     parent = find_clearance_by_jti(unit.connection, tenant_id, request.parent_jti)
     flaw = _delegation_flaw(parent, unit.now, window)
     call = _in_unit(unit, state, call_of(request, extra_policy_ids=_deciding_policies(parent)))
@@ -41,15 +44,16 @@ def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -
     if flaw is not None:
         return refused(decision, "delegation_invalid", flaw), 0
     assert parent is not None
-    return decision, parent.depth + 1
+    return within_limits(unit, tenant_id, call, decision), parent.depth + 1
 
 
 def _decide(state: TenantState, call: Call) -> Decision:
     return conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash)
 
 
-def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> Evaluation:
-    """What the policies say by now of a call that waits for a person; `args` as the reviewer changed them, if so.
+def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> tuple[Evaluation, Findings]:
+    """What policies and limits say by now of a call that waits for a person; `args` as the reviewer changed them, if
+    so. What the request has reserved itself doesn't count against it.
 
     A delegated call stays under its parent's deciding policy; raises `Conflict` when the parent was cancelled.
     """
@@ -59,7 +63,9 @@ def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) ->
         raise Conflict(PARENT_CANCELLED, code="delegation_invalid")
     state = unit.tenant(clearance.tenant_id)
     call = call_of(clearance.request, args=args, extra_policy_ids=_deciding_policies(parent))
-    return evaluate(state.snapshot, _in_unit(unit, state, call))
+    call = _in_unit(unit, state, call)
+    findings = look_at_limits(unit, clearance.tenant_id, call, besides=clearance.request_id)
+    return evaluate(state.snapshot, call), findings
 
 
 def _in_unit(unit: Unit, state: TenantState, call: Call) -> Call:

@@ -11,6 +11,7 @@ from ledgix_vault.clearance.decision import Decider, Outcome
 from ledgix_vault.clearance.facts import clearance_event, clearance_intent
 from ledgix_vault.errors import Conflict
 from ledgix_vault.ids import new_id, new_salt
+from ledgix_vault.operations.steps.limits import follow, hold
 from ledgix_vault.reviews.review import Review
 from ledgix_vault.store import schema
 from ledgix_vault.store.clearances import clearance_row, review_row, settle
@@ -48,6 +49,7 @@ def record_new(unit: Unit, clearance: Clearance, intent: Intent, quorum: int) ->
         unit.insert(
             schema.job, job_row(clearance.tenant_id, JobKind.EXPIRE_REVIEW, clearance.request_id, review.expires_at)
         )
+    hold(unit, clearance)
     _append(unit, clearance, intent)
 
 
@@ -55,6 +57,7 @@ def record_move(unit: Unit, before: Clearance, after: Clearance, kind: EventKind
     """Stores a clearance's next state with its event; raises `Conflict` when somebody else moved it first."""
     if not settle(unit, before, after):
         raise Conflict("Somebody else settled this request a moment ago; look again.", code="settled_meanwhile")
+    follow(unit, before, after)
     record_event(unit, after, kind, decider)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ledgix.formats.events import ConfidenceBucket, EventKind
 from ledgix_vault.clearance.decision import Outcome
+from ledgix_vault.limits.findings import Result
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.reviews.review import ReviewStatus
 
@@ -129,7 +130,28 @@ COMPONENTS: dict[str, Schema] = {
             "effective_args": or_null(OBJECT),
             "citations": a_list(ref("Citation")),
             "expires_at": or_null(MOMENT),
+            "limits": a_list(ref("LimitFinding")),
         }
+    ),
+    "LimitFinding": an_object(
+        {
+            "policy_id": STRING,
+            "limit_id": STRING,
+            "result": one_of(*Result),
+            "effect": _EFFECT,
+            "window": STRING,
+            "maximum": STRING,
+        },
+        {
+            "unit": {**STRING, "description": "`calls`, a currency, or absent for plain numbers"},
+            "per": {**OBJECT, "description": "Whose budget it is: the shared values"},
+            "used": STRING,
+            "asked": STRING,
+            "remaining": STRING,
+            "frees_at": MOMENT,
+            "why": STRING,
+            "budget": HASH,
+        },
     ),
     "Citation": an_object(
         {
@@ -224,6 +246,7 @@ COMPONENTS: dict[str, Schema] = {
             "citations": a_list(ref("Citation")),
             "assumptions": a_list(STRING),
             "trace": a_list(OBJECT),
+            "limits": a_list(ref("LimitFinding")),
             "review_status": one_of(*ReviewStatus),
             "opened_at": MOMENT,
             "expires_at": MOMENT,
