@@ -22,8 +22,16 @@ DECIDING = NAMED_BY_POLICY | {EventKind.TOKEN_MINTED}
 """Kinds that record a decision with its findings about limits."""
 
 
-def clearance_intent(clearance: Clearance, kind: EventKind, *, salt: str, decider: Decider | None = None) -> JsonObject:
-    """The intent of the event that says `kind` of this clearance. Until its token is consumed, no moment is in it."""
+def clearance_intent(
+    clearance: Clearance,
+    kind: EventKind,
+    *,
+    salt: str,
+    decider: Decider | None = None,
+    beside: JsonObject | None = None,
+) -> JsonObject:
+    """The intent of the event that says `kind` of this clearance. Until its token is consumed, no moment is in it.
+    `beside` joins the metadata."""
     decision = clearance.decision
     actor = decider or decision.decider
     return build_intent(
@@ -35,7 +43,7 @@ def clearance_intent(clearance: Clearance, kind: EventKind, *, salt: str, decide
         request=clearance.request.to_json(),
         decision=decision.for_ledger(),
         action_category=decision.action_category if kind in NAMED_BY_POLICY else str(kind),
-        action_metadata=_beside(clearance, kind),
+        action_metadata=_beside(clearance, kind) | (beside or {}),
         decider_type=str(actor.type),
         decider_id=actor.id,
     )

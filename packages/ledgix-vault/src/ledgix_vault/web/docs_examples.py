@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "properties": {"amount": {"type": "number", "minimum": 0}, "currency": {"enum": ["USD", "EUR"]}},
         "required": ["amount"],
     },
+    "OutcomeReport": {"request_id": REQUEST_ID, "outcome": "refused", "detail": "402 from the payment service"},
     "ReviewDecision": {"approved": True, "review_reason": "The customer was charged twice."},
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
@@ -44,6 +45,7 @@ PARAMETERS = {
     "tool_name": "stripe_refund",
     "status": "pending",
     "limit": "20",
+    "keys": "20",
     "from": "1",
     "to": "7",
 }

@@ -27,9 +27,11 @@ class Intent:
     sealed: SealedIntent
 
 
-def intent_of(clearance: Clearance, kind: EventKind, decider: Decider | None = None) -> Intent:
+def intent_of(
+    clearance: Clearance, kind: EventKind, decider: Decider | None = None, beside: JsonObject | None = None
+) -> Intent:
     """The intent of the event that says `kind` of this clearance, with a fresh salt."""
-    members = clearance_intent(clearance, kind, salt=new_salt(), decider=decider)
+    members = clearance_intent(clearance, kind, salt=new_salt(), decider=decider, beside=beside)
     return Intent(members, seal_intent(members))
 
 
@@ -61,9 +63,15 @@ def record_move(unit: Unit, before: Clearance, after: Clearance, kind: EventKind
     record_event(unit, after, kind, decider)
 
 
-def record_event(unit: Unit, clearance: Clearance, kind: EventKind, decider: Decider | None = None) -> None:
-    """Appends the event that says `kind` of this clearance to the tenant's log."""
-    _append(unit, clearance, intent_of(clearance, kind, decider))
+def record_event(
+    unit: Unit,
+    clearance: Clearance,
+    kind: EventKind,
+    decider: Decider | None = None,
+    beside: JsonObject | None = None,
+) -> None:
+    """Appends the event that says `kind` of this clearance to the tenant's log; `beside` joins its metadata."""
+    _append(unit, clearance, intent_of(clearance, kind, decider, beside))
 
 
 def _append(unit: Unit, clearance: Clearance, intent: Intent) -> None:
