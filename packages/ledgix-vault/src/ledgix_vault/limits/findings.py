@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -124,9 +124,17 @@ def unknown(undecided: Undecided) -> Finding:
     )
 
 
-def takes(findings: Sequence[Finding]) -> list[tuple[str, Decimal]]:
-    """Budget and amount of everything that a decision takes, if it approves or waits for a person."""
-    return [(each.budget, Decimal(each.asked)) for each in findings if each.budget]
+class Taken(NamedTuple):
+    """What is taken of one budget, and what it held before."""
+
+    budget: str
+    amount: Decimal
+    used: Decimal
+
+
+def takes(findings: Sequence[Finding]) -> list[Taken]:
+    """Everything that a decision takes, if it approves or waits for a person."""
+    return [Taken(each.budget, Decimal(each.asked), Decimal(each.used)) for each in findings if each.budget]
 
 
 def combined(findings: Sequence[Finding]) -> tuple[Effect, tuple[Finding, ...]]:

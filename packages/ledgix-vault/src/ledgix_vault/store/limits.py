@@ -12,7 +12,7 @@ many the window holds. A window that a new policy version changed is summed anew
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, delete, select, text, update
 
 from ledgix_vault.limits.demands import BudgetKey, Demand, plain
+from ledgix_vault.limits.findings import Taken
 from ledgix_vault.limits.windows import Window
 from ledgix_vault.policy.cel.inputs import EXACT
 from ledgix_vault.store import schema
@@ -66,6 +67,17 @@ _BETWEEN = select(_U.c.amount).where(
     _U.c.reserved_at <= bindparam("until"),
     _U.c.state != text("'released'"),
 )
+_WRITE = (
+    update(_B)
+    .where(_THE_BUDGET)
+    .values(window_name=bindparam("new_window"), since=bindparam("new_since"), total=bindparam("new_total"))
+)
+_ADD = update(_B).where(_THE_BUDGET).values(total=bindparam("new_total"))
+_RELEASE_LAPSED = (
+    update(_U)
+    .where(_OF_THE_BUDGET, _U.c.state == text("'reserved'"), _U.c.lapses_at <= bindparam("now"))
+    .values(state="released", released_at=bindparam("now"))
+)
 
 
 def lock_budget(unit: Unit, tenant_id: str, demand: Demand) -> Budget:
@@ -77,8 +89,10 @@ def lock_budget(unit: Unit, tenant_id: str, demand: Demand) -> Budget:
         unit.write(_OPEN, _new_row(tenant_id, key, window, unit.now))
         row = unit.read(_LOCKED, place).one()
     stored = Budget(row.window_name, row.since, Decimal(row.total))
-    current = up_to_date(unit.connection, tenant_id, key.id, stored, window, unit.now)
-    _release_lapsed(unit, tenant_id, key.id)
+    lapsed = unit.read(_LAPSED, place | {"now": unit.now}).all()
+    current = _moved(unit.connection, place, stored, lapsed, window, unit.now)
+    if lapsed:
+        unit.write(_RELEASE_LAPSED, place | {"now": unit.now})
     if current != stored:
         _write(unit, tenant_id, key.id, current)
     return current
@@ -87,54 +101,42 @@ def lock_budget(unit: Unit, tenant_id: str, demand: Demand) -> Budget:
 def up_to_date(connection: Connection, tenant_id: str, budget: str, stored: Budget, window: Window, now: int) -> Budget:
     """The budget as its window has it at `now`; writes nothing."""
     place = {"of_tenant": tenant_id, "of_budget": budget}
-    since = window.since(now)
     lapsed = connection.execute(_LAPSED, place | {"now": now}).all()
+    return _moved(connection, place, stored, lapsed, window, now)
+
+
+def _moved(
+    connection: Connection, place: dict[str, Any], stored: Budget, lapsed: Sequence[Any], window: Window, now: int
+) -> Budget:
+    """The budget without what `lapsed` and without what left the window."""
+    since = window.since(now)
     if stored.window != window.name or since < stored.since:
         counted = connection.execute(_BETWEEN, place | {"after": since, "until": now}).scalars()
-        total = _less(_sum(counted), [row.amount for row in lapsed if row.reserved_at > since])
-        return Budget(window.name, since, total)
-    total = _less(stored.total, [row.amount for row in lapsed if row.reserved_at > stored.since])
+        return Budget(window.name, since, _less(_sum(counted), _amounts(lapsed, since, now)))
+    total = _less(stored.total, _amounts(lapsed, stored.since, now))
     if since == stored.since:
         return replace(stored, total=total)
     # What lapsed was subtracted already; the rest of what left the window follows.
     left = _sum(connection.execute(_BETWEEN, place | {"after": stored.since, "until": since}).scalars())
-    left = _less(left, [row.amount for row in lapsed if stored.since < row.reserved_at <= since])
-    if not left and total == stored.total:
-        # An older `since` stays true as long as nothing lies between; a new calendar period is written down anyway.
-        return stored if window.length is not None else Budget(window.name, since, total)
+    left = _less(left, _amounts(lapsed, stored.since, since))
+    if not left and window.length is not None:
+        return replace(stored, total=total)  # an older `since` stays true as long as nothing lies between
     return Budget(window.name, since, EXACT.subtract(total, left))
 
 
-def _release_lapsed(unit: Unit, tenant_id: str, budget: str) -> None:
-    place = {"of_tenant": tenant_id, "of_budget": budget, "now": unit.now}
-    if unit.read(_LAPSED, place).first() is not None:
-        unit.write(
-            update(_U)
-            .where(
-                _U.c.tenant_id == tenant_id,
-                _U.c.budget == budget,
-                _U.c.state == str(UseState.RESERVED),
-                _U.c.lapses_at <= unit.now,
-            )
-            .values(state=str(UseState.RELEASED), released_at=unit.now)
-        )
+def _amounts(uses: Sequence[Any], after: int, until: int) -> list[str]:
+    return [use.amount for use in uses if after < use.reserved_at <= until]
 
 
 def take(
-    unit: Unit,
-    tenant_id: str,
-    request_id: str,
-    amounts: Iterable[tuple[str, Decimal]],
-    *,
-    state: UseState,
-    lapses_at: int | None,
+    unit: Unit, tenant_id: str, request_id: str, taken: Iterable[Taken], *, state: UseState, lapses_at: int | None
 ) -> None:
-    """Takes the amounts of these budgets for a request. Each budget was locked, and so is up to date, in this unit."""
-    for budget, amount in amounts:
-        place = {"of_tenant": tenant_id, "of_budget": budget}
-        row = unit.read(_LOCKED, place).one()
-        _write(unit, tenant_id, budget, Budget(row.window_name, row.since, EXACT.add(Decimal(row.total), amount)))
-        unit.insert(_U, (tenant_id, request_id, budget, plain(amount), str(state), unit.now, lapses_at, None))
+    """Takes amounts of budgets for a request. Each budget was locked, and so is up to date, in this unit, and nothing
+    but the request's own earlier share left it since."""
+    for each in taken:
+        total = EXACT.add(each.used, each.amount)
+        unit.write(_ADD, {"of_tenant": tenant_id, "of_budget": each.budget, "new_total": plain(total)})
+        unit.insert(_U, (tenant_id, request_id, each.budget, plain(each.amount), str(state), unit.now, lapses_at, None))
 
 
 def give_back(unit: Unit, tenant_id: str, request_id: str, states: Iterable[UseState]) -> None:
@@ -250,13 +252,16 @@ def _new_row(tenant_id: str, key: BudgetKey, window: Window, now: int) -> dict[s
     }
 
 
-_WRITE = update(_B).where(_THE_BUDGET)
-
-
 def _write(unit: Unit, tenant_id: str, budget: str, current: Budget) -> None:
     unit.write(
-        _WRITE.values(window_name=current.window, since=current.since, total=plain(current.total)),
-        {"of_tenant": tenant_id, "of_budget": budget},
+        _WRITE,
+        {
+            "of_tenant": tenant_id,
+            "of_budget": budget,
+            "new_window": current.window,
+            "new_since": current.since,
+            "new_total": plain(current.total),
+        },
     )
 
 

@@ -112,7 +112,7 @@ def _request_flaws(rows: Sequence[Any], story: Sequence[Entry], ends: _Ends) -> 
             yield "it holds of a budget what no entry says"
         return
     took = taking[-1]
-    expected = {budget: plain(amount) for budget, amount in takes(_findings(took))}
+    expected = {each.budget: plain(each.amount) for each in takes(_findings(took))}
     if {row.budget: row.amount for row in rows} != expected:
         yield f"it holds of budgets something else than entry {took.position} says"
     for row in rows:
