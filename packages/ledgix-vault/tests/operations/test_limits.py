@@ -12,6 +12,7 @@ from vault_testing.faults import Fault
 from vault_testing.house import Answer, House
 from vault_testing.invariants import check_invariants, rows_of
 
+from ledgix.formats import tokens
 from ledgix_vault.errors import Conflict, Forbidden, Unavailable
 from ledgix_vault.store import schema
 from ledgix_vault.tenancy.scopes import Preset
@@ -290,3 +291,50 @@ async def test_a_retry_takes_once_whatever_failed(name: str, fault: Fault, vault
         vault.reopen()
     held = sum((Decimal(amount) for amount, state in uses(vault) if state != "released"), Decimal(0))
     assert str(held) == AFTER[name]
+
+
+async def test_a_delegated_call_answers_to_the_limits_of_its_parents_policy(vault: House) -> None:
+    await limited(vault, LIMITS.replace("tools: [stripe_refund], ", ""))
+    await vault.register("Amounts must not exceed 1000 USD", policy_id="mails", tools=("send_mail",))
+    parent = await vault.ask(500)
+    jti = tokens.verify(parent["token"], vault.core.token_keys(), issuer="alcv-vault", audience="ledgix-sdk", now=0).jti
+    child = {"tool_name": "send_mail", "parent_jti": jti}
+    assert (await vault.ask(501, **child))["status"] == "denied"
+    assert (await vault.ask(500, **child))["status"] == "approved"
+    assert totals(vault) == ["1000"]
+
+
+async def test_what_is_denied_by_a_rule_takes_nothing(vault: House) -> None:
+    await limited(vault, LIMITS.replace("effect: review", "effect: deny"))
+    denied = await vault.ask(501)
+    assert (denied["status"], denied["limits"]) == ("denied", [])
+    assert totals(vault) == []
+
+
+@pytest.mark.parametrize(
+    ("window", "frees_at"), [("month", "2026-06-01T00:00:00.000000Z"), ("ever", None), ("24h", None)]
+)
+async def test_when_there_is_room_again(window: str, frees_at: str | None, vault: House) -> None:
+    """Nothing is promised for an amount that would never fit."""
+    await limited(vault, LIMITS.replace("24h", window).replace("max: 1000", "max: 400"))
+    await vault.ask(300)
+    over = await vault.ask(450 if window == "24h" else 200)
+    assert finding(over).get("frees_at") == frees_at
+    assert finding(over)["remaining"] == "100"
+
+
+async def test_an_exceeded_review_limit_needs_a_person_and_counts_then(vault: House) -> None:
+    await limited(vault, LIMITS.replace("max: 1000", "max: 100, effect: review"))
+    reviewer = await vault.key(Preset.REVIEWER)
+    asked = await vault.ask(300)
+    assert (asked["status"], asked["reason_code"]) == ("pending_review", "spend_cap_exceeded")
+    await vault.approve(asked, by=reviewer)
+    assert totals(vault) == ["300"]
+    again = await vault.ask(1)
+    assert (again["status"], finding(again)["remaining"]) == ("pending_review", "0")
+
+
+async def test_the_clause_is_cited(vault: House) -> None:
+    await limited(vault, LIMITS.replace("max: 1000", 'max: 100, source: "At most $100."'))
+    (cited,) = (await vault.ask(300))["citations"]
+    assert (cited["policy_id"], cited["rule_id"], cited["quote"]) == ("refunds", "budget", "At most $100.")
