@@ -200,6 +200,20 @@ async def test_an_approval_asks_again_for_changed_arguments(vault: House) -> Non
     check_invariants(vault)
 
 
+async def test_an_approval_adds_up_exactly(vault: House) -> None:
+    """Also where a sum has more digits than Python's decimals keep by themselves."""
+    await limited(
+        vault, LIMITS.replace("max: 1000", "max: 1" + "0" * 17).replace("'money(args.amount, \"USD\")'", "args.n")
+    )
+    reviewer = await vault.key(Preset.REVIEWER)
+    args: Any = {"amount": 600, "n": 0.000000000000001}
+    for _ in range(2):
+        await vault.ask(tool_args={"amount": 1, "n": 9007199254740991})
+    asked = await vault.ask(tool_args=args)
+    await vault.approve(asked, by=reviewer)
+    assert totals(vault) == ["18014398509481982.000000000000001"]
+
+
 async def test_two_of_two_reserve_once(vault: House) -> None:
     await limited(vault)
     await vault.change(quorum=2)

@@ -125,16 +125,15 @@ def unknown(undecided: Undecided) -> Finding:
 
 
 class Taken(NamedTuple):
-    """What is taken of one budget, and what it held before."""
+    """What is taken of one budget."""
 
     budget: str
     amount: Decimal
-    used: Decimal
 
 
 def takes(findings: Sequence[Finding]) -> list[Taken]:
     """Everything that a decision takes, if it approves or waits for a person."""
-    return [Taken(each.budget, Decimal(each.asked), Decimal(each.used)) for each in findings if each.budget]
+    return [Taken(each.budget, Decimal(each.asked)) for each in findings if each.budget]
 
 
 def combined(findings: Sequence[Finding]) -> tuple[Effect, tuple[Finding, ...]]:

@@ -131,10 +131,10 @@ def _amounts(uses: Sequence[Any], after: int, until: int) -> list[str]:
 def take(
     unit: Unit, tenant_id: str, request_id: str, taken: Iterable[Taken], *, state: UseState, lapses_at: int | None
 ) -> None:
-    """Takes amounts of budgets for a request. Each budget was locked, and so is up to date, in this unit, and nothing
-    but the request's own earlier share left it since."""
-    for each in taken:
-        total = EXACT.add(each.used, each.amount)
+    """Takes amounts of budgets for a request, whatever they hold: whether they fit was decided before, in this unit."""
+    for each in sorted(taken):
+        row = unit.read(_LOCKED, {"of_tenant": tenant_id, "of_budget": each.budget}).one()
+        total = EXACT.add(Decimal(row.total), each.amount)
         unit.write(_ADD, {"of_tenant": tenant_id, "of_budget": each.budget, "new_total": plain(total)})
         unit.insert(_U, (tenant_id, request_id, each.budget, plain(each.amount), str(state), unit.now, lapses_at, None))
 

@@ -19,6 +19,7 @@ from ledgix_vault.clearance.decision import Decision, Outcome, reaches
 from ledgix_vault.limits.demands import Demand, demands
 from ledgix_vault.limits.findings import Finding, Result, combined, found, freed, takes, unknown
 from ledgix_vault.policy.call import Call
+from ledgix_vault.policy.cel.inputs import EXACT
 from ledgix_vault.policy.effect import Effect
 from ledgix_vault.policy.snapshot import ActivePolicy, Snapshot
 from ledgix_vault.store.limits import (
@@ -133,7 +134,8 @@ def _limited(snapshot: Snapshot, call: Call) -> list[ActivePolicy]:
 
 def _used(unit: Unit, tenant_id: str, demand: Demand, besides: str) -> Decimal:
     budget = lock_budget(unit, tenant_id, demand)
-    return budget.total - share_of(unit.connection, tenant_id, besides, demand.key.id, budget.since)
+    own = share_of(unit.connection, tenant_id, besides, demand.key.id, budget.since)
+    return EXACT.subtract(budget.total, own)
 
 
 def _finding(unit: Unit, tenant_id: str, demand: Demand, used: Decimal) -> Finding:
