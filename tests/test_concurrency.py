@@ -166,3 +166,21 @@ def test_back_pressure(fresh_vault: Callable[..., tuple[RunningVault, list[Tenan
     assert statuses(answers)[200] >= 4
     assert statuses(answers)[429] >= 8
     assert len(tenant.events("clearance.decided")) == 2 + statuses(answers)[200]
+
+
+def test_64_calls_at_the_edge_of_a_budget(tenant: Tenant) -> None:
+    """Ten fit; a denied call is told why, and takes nothing."""
+    limit = "limits: [{id: budget, sum: args.amount, per: [agent_id], window: 24h, max: 1000}]"
+    rules = f"rules: [{{id: all, effect: approve, when: []}}]\n{limit}\n"
+    tenant.register("limited", definition=rules, tools=[TOOL])
+    body = {"tool_name": TOOL, "tool_args": {"amount": 100}}
+    answers = at_once([lambda: tenant.agent.post("/request-clearance", body)] * 64)
+    assert statuses(answers) == {200: 64}
+    assert Counter(answer.json()["status"] for answer in answers) == {"approved": 10, "denied": 54}
+    denied = next(answer.json() for answer in answers if answer.json()["status"] == "denied")
+    assert denied["reason_code"] == "spend_cap_exceeded"
+    assert denied["limits"][0]["remaining"] == "0"
+    (shown,) = tenant.full.read("/limits")["limits"]
+    assert shown["budgets"] == [{"per": {"agent_id": "default-agent"}, "used": "1000", "remaining": "0"}]
+    recorded = [entry["action_metadata"]["limits"][0] for entry in tenant.events("clearance.decided")]
+    assert Counter(found["result"] for found in recorded) == {"within": 10, "exceeded": 54}

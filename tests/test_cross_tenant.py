@@ -140,6 +140,26 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert victim.full.read("/tool-schemas/secret_tool")["schema"] == {"type": "object"}
 
 
+@case("POST /outcomes")
+def _(asking: Tenant, victim: Tenant) -> None:
+    approved = victim.agent.ask(TOOL, SMALL)
+    for named in ({"request_id": approved["request_id"]}, {"jti": jti_of(approved)}):
+        problem(asking.full.post("/outcomes", {"outcome": "refused", **named}), 404, "not_found")
+    assert victim.events("outcome.reported") == []
+
+
+@case("GET /limits")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """The same policy in two tenants has two budgets."""
+    rules = "rules: [{id: all, effect: approve, when: []}]\nlimits: [{id: once, window: 24h, max: 1}]\n"
+    for tenant in (asking, victim):
+        tenant.register("limited", definition=rules, tools=["limited_tool"])
+    assert victim.agent.ask("limited_tool")["status"] == "approved"
+    (limit,) = asking.full.read("/limits")["limits"]
+    assert limit["budgets"] == []
+    assert asking.agent.ask("limited_tool")["status"] == "approved"
+
+
 @case("GET /reviews")
 def _(asking: Tenant, victim: Tenant) -> None:
     """Also with a cursor that the other tenant was given."""

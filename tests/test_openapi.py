@@ -26,6 +26,8 @@ OPERATIONS = [
     "GET /tool-schemas",
     "GET /tool-schemas/{tool_name}",
     "PUT /tool-schemas/{tool_name}",
+    "POST /outcomes",
+    "GET /limits",
     "GET /reviews",
     "POST /reviews/{request_id}/decision",
     "GET /review-settings",

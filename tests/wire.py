@@ -48,6 +48,7 @@ MEMBERS = {
     "effective_args",
     "citations",
     "expires_at",
+    "limits",
 }
 
 

@@ -19,6 +19,7 @@ from vault_testing.house import APPROVED, DATABASE, DENIED, REVIEWED, Answer, Ho
 from vault_testing.invariants import check_invariants, rows_of
 
 from ledgix_vault.clearance.decision import SYSTEM
+from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.errors import Unavailable
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key
 from ledgix_vault.operations.verify_ledger import verify_ledger
@@ -33,6 +34,12 @@ pytestmark = pytest.mark.anyio
 
 async def nothing(_: House) -> Any:
     return None
+
+
+async def consumed(vault: House) -> Any:
+    asked = await vault.ask()
+    await vault.consume(asked)
+    return asked
 
 
 def nothing_happens() -> None:
@@ -56,6 +63,9 @@ CASES = {
     ),
     "cancel": Case(lambda vault, asked, key: vault.deny(asked, key=key), prepare=lambda vault: vault.ask(REVIEWED)),
     "cancel an approval": Case(lambda vault, asked, key: vault.deny(asked, key=key), prepare=lambda vault: vault.ask()),
+    "report an outcome": Case(
+        lambda vault, asked, key: vault.report(asked, Reported.REFUSED, key=key), prepare=consumed
+    ),
     "consume": Case(lambda vault, asked, key: vault.consume(asked, key=key), prepare=lambda vault: vault.ask()),
     "mint": Case(lambda vault, asked, key: vault.mint(asked, key=key), prepare=lambda vault: vault.ask()),
     "register a policy": Case(

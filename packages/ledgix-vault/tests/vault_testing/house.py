@@ -19,6 +19,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.app import OpenVault, initialise, open_database, open_vault
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import SYSTEM
+from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.operations.change_review_settings import change_review_settings
 from ledgix_vault.operations.clearance_status import clearance_status
@@ -28,6 +29,7 @@ from ledgix_vault.operations.decide_review import Verdict, decide_review
 from ledgix_vault.operations.manage_api_keys import create_api_key
 from ledgix_vault.operations.mint_token import mint_token
 from ledgix_vault.operations.register_policy import Registration, register_policy
+from ledgix_vault.operations.report_outcome import Told, report_outcome
 from ledgix_vault.operations.request_clearance import request_clearance
 from ledgix_vault.operations.run_due_jobs import run_due_jobs
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
@@ -226,7 +228,7 @@ class House:
                 record_administration(
                     unit,
                     tenant_id,
-                    EventKind.OUTCOME_REPORTED,  # has no rows of its own that would have to agree
+                    EventKind.REVIEW_VOTED,  # about no request here: no row would have to agree
                     reason="",
                     decider=SYSTEM,
                     metadata={"number": number},
@@ -336,6 +338,24 @@ class House:
         answer = Answer(jti=claims.jti, request_id=claims.request_id)
         answer.replayed = replayed
         self.acknowledged.append(Acknowledged(caller.tenant_id, "consumed", answer))
+        return answer
+
+    async def report(
+        self,
+        asked: JsonObject,
+        outcome: Reported,
+        *,
+        by: ApiKey | None = None,
+        key: str | None = None,
+        detail: str = "",
+    ) -> Answer:
+        """`POST /outcomes`"""
+        caller, request_id = by or self.owner, str(asked["request_id"])
+        body = _object({"request_id": request_id, "outcome": str(outcome), "detail": detail})
+        told = Told(outcome, detail, request_id)
+        reported, replayed = await report_outcome(self.core, caller, told, idempotency(caller, "/outcomes", key, body))
+        answer = Answer(reported)
+        answer.replayed = replayed
         return answer
 
     async def register(

@@ -37,6 +37,8 @@ MOVES: dict[tuple[str, str], tuple[str, ...]] = {
     ("pending", EventKind.REVIEW_CANCELLED_BY_AGENT): ("cancelled",),
     ("approved", EventKind.REVIEW_CANCELLED_BY_AGENT): ("cancelled",),
     ("approved", EventKind.TOKEN_CONSUMED): (CONSUMED,),
+    ("approved", EventKind.OUTCOME_REPORTED): ("approved",),
+    (CONSUMED, EventKind.OUTCOME_REPORTED): (CONSUMED,),
 }
 """The life of a request as its events may tell it: (state, event) → states that may follow."""
 
@@ -112,6 +114,8 @@ def _states(told: Sequence[Any]) -> list[str]:
     for row in told:
         decision: Any = parse_object(row.intent.encode(), max_depth=64)["decision"]
         follows = CONSUMED if row.kind == EventKind.TOKEN_CONSUMED else decision["outcome"]
+        if (row.kind, state) == (EventKind.OUTCOME_REPORTED, CONSUMED):
+            follows = CONSUMED
         assert follows in MOVES.get((state, row.kind), ()), f"{row.kind} → {follows} after {states}"
         state = follows
         states.append(state)

@@ -151,6 +151,7 @@ def answer(
         "effective_args": decision.effective_args,
         "citations": list(decision.citations),
         "expires_at": _expires_at(clearance),
+        "limits": [finding.to_json() for finding in decision.limits],
     }
 
 

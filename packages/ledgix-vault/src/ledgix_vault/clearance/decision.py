@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from ledgix.formats.events import ConfidenceBucket, build_decision
 from ledgix.formats.json import JsonObject
+from ledgix_vault.limits.findings import Finding
 from ledgix_vault.policy.evaluate import Evaluation
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.tenancy.settings import ReviewSettings
@@ -69,6 +70,7 @@ class Decision(msgspec.Struct, frozen=True):
     action_category: str
     decider: Decider = ENGINE
     effective_args: JsonObject | None = None
+    limits: tuple[Finding, ...] = ()
 
     @property
     def status(self) -> str:

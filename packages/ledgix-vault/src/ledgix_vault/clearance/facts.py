@@ -18,8 +18,20 @@ NAMED_BY_POLICY = frozenset(
 """Kinds whose `action_category` a policy may name; for all others it is the kind."""
 
 
-def clearance_intent(clearance: Clearance, kind: EventKind, *, salt: str, decider: Decider | None = None) -> JsonObject:
-    """The intent of the event that says `kind` of this clearance. Until its token is consumed, no moment is in it."""
+DECIDING = NAMED_BY_POLICY | {EventKind.TOKEN_MINTED}
+"""Kinds that record a decision with its findings about limits."""
+
+
+def clearance_intent(
+    clearance: Clearance,
+    kind: EventKind,
+    *,
+    salt: str,
+    decider: Decider | None = None,
+    beside: JsonObject | None = None,
+) -> JsonObject:
+    """The intent of the event that says `kind` of this clearance. Until its token is consumed, no moment is in it.
+    `beside` joins the metadata."""
     decision = clearance.decision
     actor = decider or decision.decider
     return build_intent(
@@ -31,7 +43,7 @@ def clearance_intent(clearance: Clearance, kind: EventKind, *, salt: str, decide
         request=clearance.request.to_json(),
         decision=decision.for_ledger(),
         action_category=decision.action_category if kind in NAMED_BY_POLICY else str(kind),
-        action_metadata=_beside(clearance, kind),
+        action_metadata=_beside(clearance, kind) | (beside or {}),
         decider_type=str(actor.type),
         decider_id=actor.id,
     )
@@ -60,4 +72,6 @@ def _beside(clearance: Clearance, kind: EventKind) -> JsonObject:
         elif token.pick_up_until is None and token.issued_at is not None and token.expires_at is not None:
             facts["lifetime"] = token.expires_at - token.issued_at  # issued in the second of the event's `accepted_at`
         beside["token"] = facts
+    if kind in DECIDING and clearance.decision.limits:
+        beside["limits"] = [finding.to_json() for finding in clearance.decision.limits]
     return beside

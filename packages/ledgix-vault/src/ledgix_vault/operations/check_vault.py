@@ -14,6 +14,7 @@ from itertools import islice
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.store.audit import audit_log
 from ledgix_vault.store.crosscheck.clearances import clearance_flaws
+from ledgix_vault.store.crosscheck.limits import limit_flaws
 from ledgix_vault.store.crosscheck.logs import log_flaws, whole_flaws
 from ledgix_vault.store.crosscheck.reading import readable
 from ledgix_vault.store.crosscheck.tenants import key_lineages, tenant_flaws
@@ -81,6 +82,7 @@ def _check_tenant(
 
     def row_flaws() -> Iterator[str]:
         yield from clearance_flaws(connection, tenant_id, key_lineages(connection, tenant_id))
+        yield from limit_flaws(connection, tenant_id)
 
     flaws = [
         *_found(ledger_flaws),

@@ -15,6 +15,7 @@ from ledgix_vault.clearance.decision import Decider, DeciderType, Outcome
 from ledgix_vault.clearance.request import CHANGED_ARGS
 from ledgix_vault.errors import Conflict, Forbidden, Invalid, MissingScope, NotFound, VaultError
 from ledgix_vault.ids import new_id
+from ledgix_vault.limits.findings import Finding, combined
 from ledgix_vault.operations.steps.current import expire_if_due
 from ledgix_vault.operations.steps.evaluate import evaluate_again
 from ledgix_vault.operations.steps.record import record_event, record_move
@@ -102,7 +103,7 @@ def _approve(
     settings = unit.tenant(caller.tenant_id).settings
     if settings.separation_of_duties and caller.owns(clearance.key_lineage):
         raise Forbidden("The key that asked may not approve its own request here.", code="separation_of_duties")
-    _check_still_allowed(clearance, verdict, unit)
+    found = _check_still_allowed(clearance, verdict, unit)
     if verdict.effective_args is not None and review.quorum > 1:
         raise Invalid(
             "Where several people must approve, the arguments can't be changed: each of them would have to see them.",
@@ -117,15 +118,16 @@ def _approve(
     if not review.has_quorum:
         record_event(unit, clearance, EventKind.REVIEW_VOTED, decider)
         return clearance
+    settled = clearance.decision.settled(
+        Outcome.APPROVED,
+        decider=decider,
+        reason=verdict.reason or "Approved in review.",
+        reason_code=None,
+        effective_args=verdict.effective_args,
+    )
     approved = replace(
         clearance,
-        decision=clearance.decision.settled(
-            Outcome.APPROVED,
-            decider=decider,
-            reason=verdict.reason or "Approved in review.",
-            reason_code=None,
-            effective_args=verdict.effective_args,
-        ),
+        decision=replace(settled, limits=found),
         # iat and exp are fixed when the asker fetches it; an approval that nobody fetches lapses like a review.
         token=TokenFacts(
             jti=new_id(),
@@ -138,8 +140,9 @@ def _approve(
     return approved
 
 
-def _check_still_allowed(clearance: Clearance, verdict: Verdict, unit: Unit) -> None:
-    """An approval can't override a hard rule, as the rules are now and for the arguments that would run."""
+def _check_still_allowed(clearance: Clearance, verdict: Verdict, unit: Unit) -> tuple[Finding, ...]:
+    """An approval can't override a hard rule or a limit that denies, as they are now and for the arguments that would
+    run. What was found about the limits."""
     if verdict.effective_args is not None and CHANGED_ARGS not in clearance.request.accepts:
         raise Invalid(
             "The client that asked would run the arguments that it sent, not these.",
@@ -149,12 +152,18 @@ def _check_still_allowed(clearance: Clearance, verdict: Verdict, unit: Unit) -> 
     request = clearance.request
     if suspension := unit.tenant(clearance.tenant_id).suspension_of(request.agent_id, request.tool_name):
         raise Conflict(f"A review can't override a suspension. {suspension.why}", code="policy_changed")
-    evaluation = evaluate_again(unit, clearance, verdict.effective_args)
+    evaluation, limits = evaluate_again(unit, clearance, verdict.effective_args)
     if evaluation.effect is Effect.DENY:
         raise Conflict(
             f"The policies deny this call now, and a review can't override them. {evaluation.reason}",
             code="policy_changed",
         )
+    effect, decisive = combined(limits.found)
+    if effect is Effect.DENY:
+        raise Conflict(
+            f"A limit denies this call, and a review can't override it: {decisive[0].sentence}.", code="policy_changed"
+        )
+    return limits.found
 
 
 def _deny(caller: ApiKey, clearance: Clearance, review: Review, verdict: Verdict, unit: Unit) -> Clearance:

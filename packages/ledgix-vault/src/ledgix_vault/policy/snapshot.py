@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ledgix.formats import jcs
 from ledgix.formats.json import Json
 from ledgix_vault.policy.cel.operators import Test
+from ledgix_vault.policy.conditions import is_momentary
 from ledgix_vault.policy.globs import covers
 from ledgix_vault.policy.model import Effect, PolicyDocument, Rule, settled_otherwise
 from ledgix_vault.policy.money import Money, Path
@@ -64,6 +65,8 @@ class Coverage(NamedTuple):
     """Arguments that hold money: as declared, else `amount`."""
     needs_unit: bool
     """Whether something has a say that only the deciding transaction knows: the moment, the session's earlier calls."""
+    limited: bool
+    """Whether a policy has limits: how much is left of them, too, only that transaction knows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +120,16 @@ class Snapshot:
             money=money,
             amounts=tuple(money) or _AMOUNT,
             needs_unit=any(_is_momentary(each) for each in plans),
+            limited=any(each.policy.document.limits for each in plans),
         )
 
 
 def _is_momentary(plan: Plan) -> bool:
-    return any(condition.is_momentary for planned in plan.rules for condition in planned.rule.when)
+    conditions = [condition for planned in plan.rules for condition in planned.rule.when]
+    limits = plan.policy.document.limits
+    conditions += [condition for limit in limits for condition in limit.when]
+    values = [value for limit in limits for value in (*limit.per, limit.sum) if value is not None]
+    return any(condition.is_momentary for condition in conditions) or any(is_momentary(each.node) for each in values)
 
 
 def plan(policy: ActivePolicy, tool_name: str) -> Plan:

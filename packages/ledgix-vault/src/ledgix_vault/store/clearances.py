@@ -15,6 +15,7 @@ from ledgix_vault.clearance.decision import Decider, DeciderType, Decision, Outc
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.ids import is_id
 from ledgix_vault.jsontext import encode_text
+from ledgix_vault.limits.findings import Finding
 from ledgix_vault.policy.call import EarlierCall
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
@@ -280,4 +281,5 @@ def _decision(stored: JsonObject) -> Decision:
     }
     for name in ("matched_rule_ids", "assumptions", "citations", "trace"):
         members[name] = tuple(members[name])
+    members["limits"] = tuple(Finding.from_json(each) for each in members.get("limits", ()))
     return Decision(**members)

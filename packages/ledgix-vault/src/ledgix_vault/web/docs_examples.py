@@ -42,6 +42,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "SuspensionRequest": {"kind": "agent", "subject": "billing-*", "reason": "Refunds were paid twice."},
     "SuspensionRelease": {"reason": "The agent was mended."},
+    "OutcomeReport": {"request_id": REQUEST_ID, "outcome": "refused", "detail": "402 from the payment service"},
     "ReviewDecision": {"approved": True, "review_reason": "The customer was charged twice."},
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
@@ -53,6 +54,7 @@ PARAMETERS = {
     "tool_name": "stripe_refund",
     "status": "pending",
     "limit": "20",
+    "keys": "20",
     "from": "1",
     "to": "7",
 }

@@ -8,6 +8,7 @@ from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import SYSTEM, Outcome
 from ledgix_vault.errors import NotFound
+from ledgix_vault.operations.steps.limits import spend
 from ledgix_vault.operations.steps.record import record_move
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.store.clearances import end_review, find_clearance, find_review, settle
@@ -57,6 +58,7 @@ def bring_up_to_date(unit: Unit, tenant_id: str, request_id: str, lifetime: int)
     assert clearance.token is not None
     handed_out = replace(clearance, token=clearance.token.issued(unit.now, lifetime))
     if settle(unit, clearance, handed_out):
+        spend(unit, handed_out)
         return Stored(handed_out)
     current = find_clearance(unit.connection, tenant_id, request_id)
     assert current is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decision, Outcome, conclude, refused, suspended
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.errors import Conflict
+from ledgix_vault.operations.steps.limits import Findings, look_at_limits, within_limits
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
 from ledgix_vault.store.clearances import find_clearance_by_jti, session_calls
 from ledgix_vault.store.engine import Connection
@@ -27,23 +29,38 @@ PARENT_SUSPENDED = "The parent approval's agent is suspended, so nothing can be 
 
 def decided_alone(state: TenantState, request: ClearanceRequest) -> Decision | None:
     """What the tenant's policies decide of a call outside of the transaction; None where only the transaction can tell:
-    a delegated call, or policies that look at the moment or at the session's earlier calls."""
-    if request.parent_jti or state.snapshot.coverage(request.tool_name).needs_unit:
+    a delegated call, limits, or policies that look at the moment or at the session's earlier calls."""
+    coverage = state.snapshot.coverage(request.tool_name)
+    if request.parent_jti or coverage.needs_unit or coverage.limited:
         return None
     return _decide(state, call_of(request))
 
 
 def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -> tuple[Decision, int]:
     """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation")."""
-    return decide_at(lambda: unit.connection, unit.tenant(tenant_id), request, unit.now, window)
+    return decide_at(
+        lambda: unit.connection,
+        unit.tenant(tenant_id),
+        request,
+        unit.now,
+        window,
+        limited=partial(within_limits, unit, tenant_id),
+    )
 
 
 def decide_at(
-    connect: Callable[[], Connection], state: TenantState, request: ClearanceRequest, now: int, window: int
+    connect: Callable[[], Connection],
+    state: TenantState,
+    request: ClearanceRequest,
+    now: int,
+    window: int,
+    limited: Callable[[Call, Decision], Decision] = lambda _, decision: decision,
 ) -> tuple[Decision, int]:
-    """The same for a tenant as given, at the moment `now`; `connect` is only called if something must be looked up."""
+    """The same for a tenant as given, at the moment `now`; `connect` is only called if something must be looked up.
+    `limited` holds the decision against the limits that remember; without it they have no say."""
     if not request.parent_jti or state.suspension_of(request.agent_id, request.tool_name):
-        return _decide(state, _in_unit(connect, state, call_of(request), now)), 0
+        call = _in_unit(connect, state, call_of(request), now)
+        return limited(call, _decide(state, call)), 0
     parent = find_clearance_by_jti(connect(), state.tenant_id, request.parent_jti)
     flaw = _delegation_flaw(state, parent, now, window)
     call = _in_unit(connect, state, call_of(request, extra_policy_ids=_deciding_policies(parent)), now)
@@ -51,7 +68,7 @@ def decide_at(
     if flaw is not None:
         return refused(decision, "delegation_invalid", flaw), 0
     assert parent is not None
-    return decision, parent.depth + 1
+    return limited(call, decision), parent.depth + 1
 
 
 def _decide(state: TenantState, call: Call) -> Decision:
@@ -60,8 +77,9 @@ def _decide(state: TenantState, call: Call) -> Decision:
     return conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash)
 
 
-def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> Evaluation:
-    """What the policies say by now of a call that waits for a person; `args` as the reviewer changed them, if so.
+def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> tuple[Evaluation, Findings]:
+    """What policies and limits say by now of a call that waits for a person; `args` as the reviewer changed them, if
+    so. What the request has reserved itself doesn't count against it.
 
     A delegated call stays under its parent's deciding policy; raises `Conflict` when the parent was cancelled or its
     agent is suspended.
@@ -74,7 +92,9 @@ def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) ->
     if parent is not None and agent_suspension(state.suspensions, parent.request.agent_id):
         raise Conflict(PARENT_SUSPENDED, code="delegation_invalid")
     call = call_of(clearance.request, args=args, extra_policy_ids=_deciding_policies(parent))
-    return evaluate(state.snapshot, _in_unit(lambda: unit.connection, state, call, unit.now))
+    call = _in_unit(lambda: unit.connection, state, call, unit.now)
+    findings = look_at_limits(unit, clearance.tenant_id, call, besides=clearance.request_id)
+    return evaluate(state.snapshot, call), findings
 
 
 def _in_unit(connect: Callable[[], Connection], state: TenantState, call: Call, now: int) -> Call:

@@ -11,6 +11,7 @@ from ledgix_vault.clearance.decision import Decider, Outcome
 from ledgix_vault.clearance.facts import clearance_event, clearance_intent
 from ledgix_vault.errors import Conflict
 from ledgix_vault.ids import new_id, new_salt
+from ledgix_vault.operations.steps.limits import follow, hold
 from ledgix_vault.reviews.review import Review
 from ledgix_vault.store import schema
 from ledgix_vault.store.clearances import clearance_row, review_row, settle
@@ -26,9 +27,11 @@ class Intent:
     sealed: SealedIntent
 
 
-def intent_of(clearance: Clearance, kind: EventKind, decider: Decider | None = None) -> Intent:
+def intent_of(
+    clearance: Clearance, kind: EventKind, decider: Decider | None = None, beside: JsonObject | None = None
+) -> Intent:
     """The intent of the event that says `kind` of this clearance, with a fresh salt."""
-    members = clearance_intent(clearance, kind, salt=new_salt(), decider=decider)
+    members = clearance_intent(clearance, kind, salt=new_salt(), decider=decider, beside=beside)
     return Intent(members, seal_intent(members))
 
 
@@ -48,6 +51,7 @@ def record_new(unit: Unit, clearance: Clearance, intent: Intent, quorum: int) ->
         unit.insert(
             schema.job, job_row(clearance.tenant_id, JobKind.EXPIRE_REVIEW, clearance.request_id, review.expires_at)
         )
+    hold(unit, clearance)
     _append(unit, clearance, intent)
 
 
@@ -55,12 +59,19 @@ def record_move(unit: Unit, before: Clearance, after: Clearance, kind: EventKind
     """Stores a clearance's next state with its event; raises `Conflict` when somebody else moved it first."""
     if not settle(unit, before, after):
         raise Conflict("Somebody else settled this request a moment ago; look again.", code="settled_meanwhile")
+    follow(unit, before, after)
     record_event(unit, after, kind, decider)
 
 
-def record_event(unit: Unit, clearance: Clearance, kind: EventKind, decider: Decider | None = None) -> None:
-    """Appends the event that says `kind` of this clearance to the tenant's log."""
-    _append(unit, clearance, intent_of(clearance, kind, decider))
+def record_event(
+    unit: Unit,
+    clearance: Clearance,
+    kind: EventKind,
+    decider: Decider | None = None,
+    beside: JsonObject | None = None,
+) -> None:
+    """Appends the event that says `kind` of this clearance to the tenant's log; `beside` joins its metadata."""
+    _append(unit, clearance, intent_of(clearance, kind, decider, beside))
 
 
 def _append(unit: Unit, clearance: Clearance, intent: Intent) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from ledgix.formats.events import ConfidenceBucket, EventKind
 from ledgix_vault.clearance.decision import Outcome
+from ledgix_vault.clearance.reports import Reported
+from ledgix_vault.limits.findings import Result
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.tenancy.suspensions import SuspensionKind
@@ -143,7 +145,54 @@ COMPONENTS: dict[str, Schema] = {
             "effective_args": or_null(OBJECT),
             "citations": a_list(ref("Citation")),
             "expires_at": or_null(MOMENT),
+            "limits": a_list(ref("LimitFinding")),
         }
+    ),
+    "LimitFinding": an_object(
+        {
+            "policy_id": STRING,
+            "limit_id": STRING,
+            "result": one_of(*Result),
+            "effect": _EFFECT,
+            "window": STRING,
+            "maximum": STRING,
+        },
+        {
+            "unit": {**STRING, "description": "`calls`, a currency, or absent for plain numbers"},
+            "per": {**OBJECT, "description": "Whose budget it is: the shared values"},
+            "used": STRING,
+            "asked": STRING,
+            "remaining": STRING,
+            "frees_at": MOMENT,
+            "why": STRING,
+            "budget": HASH,
+        },
+    ),
+    "OutcomeReport": an_object(
+        {"outcome": one_of(*Reported)},
+        {
+            "request_id": {"type": "string", "minLength": 1, "maxLength": 64, "description": "This, or jti"},
+            "jti": {"type": "string", "minLength": 1, "maxLength": 64},
+            "detail": {"type": "string", "maxLength": 2000},
+        },
+    ),
+    "Outcome": an_object(
+        {"request_id": UUID, "jti": STRING, "outcome": one_of(*Reported), "detail": STRING, "reported_at": MOMENT}
+    ),
+    "LimitList": an_object({"limits": a_list(ref("LimitUse"))}),
+    "LimitUse": an_object(
+        {
+            "policy_id": STRING,
+            "limit_id": STRING,
+            "effect": _EFFECT,
+            "window": STRING,
+            "maximum": STRING,
+            "unit": STRING,
+            "per": a_list(STRING),
+            "budgets": a_list(an_object({"per": OBJECT, "used": STRING, "remaining": STRING})),
+            "total_budgets": INTEGER,
+        },
+        {"next_period_at": MOMENT},
     ),
     "Citation": an_object(
         {
@@ -300,6 +349,7 @@ COMPONENTS: dict[str, Schema] = {
             "citations": a_list(ref("Citation")),
             "assumptions": a_list(STRING),
             "trace": a_list(OBJECT),
+            "limits": a_list(ref("LimitFinding")),
             "review_status": one_of(*ReviewStatus),
             "opened_at": MOMENT,
             "expires_at": MOMENT,

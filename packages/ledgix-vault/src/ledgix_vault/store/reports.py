@@ -1,0 +1,45 @@
+"""Reported outcomes as rows: one for each approval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ledgix.formats import json
+from ledgix_vault.clearance.reports import Report, Reported
+from ledgix_vault.jsontext import encode_text
+from ledgix_vault.store import schema
+from ledgix_vault.store.unit import Row
+
+_O = schema.outcome_report
+
+
+def report_row(report: Report) -> Row:
+    """The row of a report, in the order of the table's columns."""
+    return (
+        report.tenant_id,
+        report.request_id,
+        str(report.outcome),
+        encode_text(report.detail),
+        report.reported_at,
+        report.reported_by,
+    )
+
+
+def find_report(connection: Connection, tenant_id: str, request_id: str) -> Report | None:
+    """What was reported of the tenant's request, or None."""
+    row = connection.execute(select(_O).where(_O.c.tenant_id == tenant_id, _O.c.request_id == request_id)).one_or_none()
+    return None if row is None else report_of_row(row)
+
+
+def report_of_row(row: Any) -> Report:
+    """The report that a row is."""
+    return Report(
+        tenant_id=row.tenant_id,
+        request_id=row.request_id,
+        outcome=Reported(row.outcome),
+        detail=str(json.parse(row.detail.encode())),
+        reported_at=row.reported_at,
+        reported_by=row.reported_by,
+    )
