@@ -26,6 +26,7 @@ OPERATIONS = [
     "GET /tool-schemas",
     "GET /tool-schemas/{tool_name}",
     "PUT /tool-schemas/{tool_name}",
+    "POST /tool-schemas/import",
     "GET /reviews",
     "POST /reviews/{request_id}/decision",
     "GET /review-settings",
