@@ -22,6 +22,7 @@ GUARDED: list[tuple[str, str, Any, set[str]]] = [
     ("GET", "/tool-schemas", None, {"schemas"}),
     ("GET", "/tool-schemas/x", None, {"schemas"}),
     ("PUT", "/tool-schemas/x", {"type": "object"}, {"schemas"}),
+    ("POST", "/tool-schemas/import", {"tools_list": {"tools": []}}, {"schemas"}),
     ("GET", "/reviews", None, {"review"}),
     ("POST", f"/reviews/{UNKNOWN}/decision", {"approved": True}, {"review", "clearance"}),
     ("GET", "/review-settings", None, {"settings"}),

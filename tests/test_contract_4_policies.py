@@ -184,3 +184,54 @@ def test_facts_that_the_application_knows(tenant: Tenant) -> None:
         ({}, "pending_review"),
     ):
         assert verdict(tenant, context={"facts": facts}) == expected
+
+
+REFUND_TOOL = {
+    "name": TOOL,
+    "inputSchema": {
+        "type": "object",
+        "properties": {"amount": {"type": "integer"}, "currency": {"type": "string"}},
+        "required": ["amount", "currency"],
+    },
+}
+CENTS = {TOOL: {"amount": {"currency": {"field": "currency"}, "unit": "minor"}}}
+
+
+def test_the_tools_of_an_mcp_server_are_registered_together(tenant: Tenant) -> None:
+    """Once: a retry is a replay, and the same list again changes nothing, the declared money included."""
+    body = {"tools_list": {"tools": [REFUND_TOOL, {"name": "ping"}], "nextCursor": "2"}, "money": CENTS}
+    first = tenant.full.post("/tool-schemas/import", body, once="k")
+    assert succeeded(first) == {
+        "registered": [TOOL],
+        "unchanged": [],
+        "skipped": ["ping"],
+        "is_partial": True,
+    }
+    retried = tenant.full.post("/tool-schemas/import", body, once="k")
+    assert succeeded(retried) == succeeded(first)
+    assert retried.headers["Idempotency-Replayed"] == "true"
+    again = succeeded(tenant.gateway.post("/tool-schemas/import", {"tools_list": {"tools": [REFUND_TOOL]}}))
+    assert (again["registered"], again["unchanged"]) == ([], [TOOL])
+    assert len(tenant.events("schema.registered")) == 1
+    tenant.register("p", rules=["Refunds must not exceed $100"], tools=[TOOL])
+    answers = [tenant.agent.ask(TOOL, {"amount": cents, "currency": "USD"})["status"] for cents in (10_000, 10_001)]
+    assert answers == ["approved", "denied"]
+    assert tenant.agent.ask(TOOL, {"amount": 5, "currency": 5})["status"] == "pending_review"
+    assert tenant.agent.ask(TOOL, {"amount": 5})["status"] == "pending_review"
+
+
+def test_one_tool_that_cannot_be_used_refuses_the_whole_list(tenant: Tenant) -> None:
+    bad = {"name": "bad", "inputSchema": {"type": "array"}}
+    refused = tenant.full.post("/tool-schemas/import", {"tools_list": {"tools": [REFUND_TOOL, bad]}})
+    (flaw,) = problem(refused, 422, "policy_invalid")["problems"]
+    assert flaw["where"] == "tools[1] (bad): inputSchema.type"
+    assert tenant.full.read("/tool-schemas") == {"tool_schemas": []}
+    assert problem(tenant.full.post("/tool-schemas/import", {}), 422, "invalid")["path"] == "$.tools_list"
+
+
+def test_a_list_that_an_active_policy_does_not_fit_is_refused(tenant: Tenant) -> None:
+    tenant.register("p", definition="rules: [{id: a, effect: approve, when: [args.total <= 100]}]", tools=[TOOL])
+    other = {"name": "other", "inputSchema": {"type": "object"}}
+    refused = tenant.full.post("/tool-schemas/import", {"tools_list": {"tools": [other, REFUND_TOOL]}})
+    assert problem(refused, 422, "policy_invalid")["problems"][0]["known_fields"] == ["amount", "currency"]
+    assert tenant.full.read("/tool-schemas") == {"tool_schemas": []}

@@ -160,6 +160,15 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert asking.agent.ask("limited_tool")["status"] == "approved"
 
 
+@case("POST /tool-schemas/import")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Neither another tenant's schemas nor its policies have a say, and its schema stays."""
+    tools = [{"name": "secret_tool", "inputSchema": {"type": "object", "description": "mine"}}]
+    answer = succeeded(asking.full.post("/tool-schemas/import", {"tools_list": {"tools": tools}}))
+    assert answer["registered"] == ["secret_tool"]
+    assert victim.full.read("/tool-schemas/secret_tool")["schema"] == {"type": "object"}
+
+
 @case("GET /reviews")
 def _(asking: Tenant, victim: Tenant) -> None:
     """Also with a cursor that the other tenant was given."""

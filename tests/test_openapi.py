@@ -28,6 +28,7 @@ OPERATIONS = [
     "PUT /tool-schemas/{tool_name}",
     "POST /outcomes",
     "GET /limits",
+    "POST /tool-schemas/import",
     "GET /reviews",
     "POST /reviews/{request_id}/decision",
     "GET /review-settings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from ledgix_vault.cli.output import remark, say, say_json
 from ledgix_vault.operations.run_policy_cases import CaseResult, run_policy_cases
 from ledgix_vault.policy import lint as policy_lint
 from ledgix_vault.policy.code.directory import Directory, FileProblem, is_part, read_directory, rules_of
+from ledgix_vault.policy.code.editor_schema import editor_schema
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Policies as code: check, test, compare and apply a directory."
@@ -97,6 +99,18 @@ def run_cases(directory: Where, as_json: AsJson = False) -> None:
         _tell(results, failed, silent)
     if failed or not results:
         raise typer.Exit(1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a policy file, for editors that complete and check while you type.
+
+    \b
+    Example:
+      ledgix-vault policies schema > policy.schema.json
+      # yaml-language-server: $schema=policy.schema.json     (first line of a policy file)
+    """
+    typer.echo(json.dumps(editor_schema(), indent=2))
 
 
 def load(directory: Path) -> Directory:

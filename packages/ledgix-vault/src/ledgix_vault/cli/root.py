@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import ledgix_vault
-from ledgix_vault.cli import keys, policies, simulate, suspensions, tenants, upkeep, vault
+from ledgix_vault.cli import keys, policies, schemas, simulate, suspensions, tenants, upkeep, vault
 from ledgix_vault.cli.output import remark
 from ledgix_vault.errors import Invalid, StartRefused, VaultError
 
@@ -27,6 +27,7 @@ app.command("release", short_help="End a suspension.")(suspensions.release)
 app.command("suspensions", short_help="List what is suspended.")(suspensions.suspensions)
 app.add_typer(keys.app, name="keys")
 app.add_typer(policies.app, name="policies")
+app.add_typer(schemas.app, name="schemas")
 app.add_typer(tenants.app, name="tenants")
 simulate.add_to(policies.app)
 

@@ -10,9 +10,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+from ledgix.errors import JsonError
+from ledgix.formats import json
+from ledgix.formats.json import Json
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.errors import Conflict, Invalid, NotFound
 from ledgix_vault.operations.create_tenant import create_tenant
+from ledgix_vault.operations.import_tool_schemas import import_for_tenant
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
 from ledgix_vault.operations.suspend import release, suspend
 from ledgix_vault.store.suspensions import find_suspension
@@ -120,6 +124,21 @@ async def _list_suspensions(vault: Vault, arguments: Arguments) -> Answer:
     }
 
 
+async def _import_schemas(vault: Vault, arguments: Arguments) -> Answer:
+    """The JSON comes as text, so that its numbers are read exactly."""
+    tenant = _tenant(vault, arguments.get("tenant"))
+    tools_list, money = (_json(_text(arguments, name), name) for name in ("tools_list", "money"))
+    imported = await import_for_tenant(vault, tenant.tenant_id, tools_list, money, SYSTEM)
+    return {"tenant": tenant.tenant_id, "tenant_name": tenant.name, **imported.to_json()}
+
+
+def _json(text: str, name: str) -> Json:
+    try:
+        return json.parse(text.encode())
+    except JsonError as error:
+        raise Invalid(str(error), path=f"$.{name}") from error
+
+
 _COMMANDS: dict[str, Callable[[Vault, Arguments], Awaitable[Answer]]] = {
     "keys.create": _create_key,
     "keys.rotate": _rotate_key,
@@ -128,6 +147,7 @@ _COMMANDS: dict[str, Callable[[Vault, Arguments], Awaitable[Answer]]] = {
     "suspensions.add": _suspend,
     "suspensions.release": _release,
     "suspensions.list": _list_suspensions,
+    "schemas.import": _import_schemas,
     "tenants.create": _create_tenant,
     "tenants.list": _list_tenants,
 }

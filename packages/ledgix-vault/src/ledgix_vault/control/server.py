@@ -19,7 +19,7 @@ from ledgix_vault.control.place import bind_socket, clear_socket
 from ledgix_vault.errors import Invalid, VaultError
 from ledgix_vault.vault import Vault
 
-LONGEST_LINE = 65_536
+LONGEST_LINE = 4 * 1024 * 1024  # a server's whole list of tools is one
 PATIENCE = 10.0  # seconds that a connection has to say what it wants
 logger = structlog.get_logger(__name__)
 

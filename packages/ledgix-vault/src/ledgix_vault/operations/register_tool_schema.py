@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
-from ledgix.formats import jcs
-from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.decision import Decider, DeciderType
 from ledgix_vault.errors import Invalid, PolicyInvalid
-from ledgix_vault.operations.steps.record import record_administration
-from ledgix_vault.policy.draft import schema_problems
+from ledgix_vault.operations.steps.tool_schemas import put_in_force
 from ledgix_vault.policy.errors import PolicyError
-from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.schemas import ToolSchema
-from ledgix_vault.store.administration import put_tool_schema
+from ledgix_vault.policy.tools_list import LONGEST_TOOL_NAME
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
-
-LONGEST_TOOL_NAME = 256
 
 
 async def register_tool_schema(vault: Vault, caller: ApiKey, tool_name: str, json_schema: JsonObject) -> ToolSchema:
@@ -42,26 +36,5 @@ async def register_tool_schema(vault: Vault, caller: ApiKey, tool_name: str, jso
 
 
 def _register(caller: ApiKey, parsed: ToolSchema, unit: Unit) -> Stored[None]:
-    tenant_id = caller.tenant_id
-    snapshot = unit.tenant(tenant_id).snapshot
-    _check_policies(parsed, [active.document for active in snapshot.policies])
-    put_tool_schema(unit, tenant_id, parsed)
-    record_administration(
-        unit,
-        tenant_id,
-        EventKind.SCHEMA_REGISTERED,
-        reason=f"The arguments of the tool {parsed.tool_name} were registered.",
-        decider=Decider(DeciderType.KEY, caller.key_id),
-        metadata={"tool_name": parsed.tool_name, "schema_hash": jcs.sha256_hex(parsed.to_json())},
-    )
+    put_in_force(unit, caller.tenant_id, [parsed], Decider(DeciderType.KEY, caller.key_id))
     return Stored(None)
-
-
-def _check_policies(fresh: ToolSchema, documents: list[PolicyDocument]) -> None:
-    for document in documents:
-        if problems := schema_problems(document, {fresh.tool_name: fresh}):
-            raise PolicyInvalid(
-                f"The active policy {document.policy_id} does not fit this schema; change the policy first."
-                f" {problems[0].message}",
-                problems=[problem.to_json() for problem in problems],
-            )

@@ -43,6 +43,21 @@ BODIES: dict[str, dict[str, Any]] = {
     "SuspensionRequest": {"kind": "agent", "subject": "billing-*", "reason": "Refunds were paid twice."},
     "SuspensionRelease": {"reason": "The agent was mended."},
     "OutcomeReport": {"request_id": REQUEST_ID, "outcome": "refused", "detail": "402 from the payment service"},
+    "ToolSchemasImport": {
+        "tools_list": {
+            "tools": [
+                {
+                    "name": "stripe_refund",
+                    "inputSchema": {
+                        "type": "object",
+                        "properties": {"amount": {"type": "integer"}, "currency": {"type": "string"}},
+                        "required": ["amount", "currency"],
+                    },
+                }
+            ]
+        },
+        "money": {"stripe_refund": {"amount": {"currency": {"field": "currency"}, "unit": "minor"}}},
+    },
     "ReviewDecision": {"approved": True, "review_reason": "The customer was charged twice."},
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from ledgix.errors import FormatError
@@ -49,10 +48,9 @@ class Directory:
 
 def is_part(name: str) -> bool:
     """Whether a file of this name (with `/`, below the directory) belongs to policies as code."""
-    path = PurePosixPath(name)
-    if path.parts[0] == "schemas":
-        return path.suffix == ".json"
-    return path.suffix in (".yaml", ".yml")
+    if name.startswith("schemas/"):
+        return name.endswith(".json")
+    return name.endswith((".yaml", ".yml"))
 
 
 def read_directory(files: Mapping[str, str]) -> Directory:
@@ -62,7 +60,7 @@ def read_directory(files: Mapping[str, str]) -> Directory:
     policies: dict[str, PolicyFile] = {}
     cases: dict[str, list[Case]] = {}
     for name, text in sorted(files.items()):
-        match PurePosixPath(name).parts[0]:
+        match name.partition("/")[0]:
             case "schemas":
                 keeper.keep(name, partial(_add_schema, schemas, name, text))
             case "cases":
@@ -84,7 +82,7 @@ def _put(found: dict[str, T], name: str, read: Callable[[S], T], of: S) -> None:
 
 
 def _add_schema(schemas: dict[str, ToolSchema], name: str, text: str) -> None:
-    tool = PurePosixPath(name).stem
+    tool = name.rpartition("/")[2].removesuffix(".json")
     try:
         schema = json.parse_object(text.encode())
     except FormatError as error:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.errors import Invalid, NotFound
+from ledgix_vault.operations.import_tool_schemas import import_tool_schemas
 from ledgix_vault.operations.register_policy import Registration, register_policy
 from ledgix_vault.operations.register_tool_schema import register_tool_schema
 from ledgix_vault.policy.snapshot import ActivePolicy
@@ -29,6 +30,18 @@ async def post_policy(vault: TheVault, asked: AKnock) -> Response:
     """
     active, replayed = await register_policy(vault, asked.caller, _registration(asked.json()), asked.key)
     return exact_json(_answer(active), replayed=replayed)
+
+
+@router.post("/tool-schemas/import", **answers("ToolSchemasImported", 422), openapi_extra=body("ToolSchemasImport"))
+async def post_tool_schemas(vault: TheVault, asked: AKnock) -> Response:
+    """Register all tools of an MCP server, from its answer to `tools/list`: all of them, or none."""
+    content = asked.json()
+    if "tools_list" not in content:
+        raise Invalid("is required: what the server answered to `tools/list`", path="$.tools_list")
+    answer, replayed = await import_tool_schemas(
+        vault, asked.caller, content["tools_list"], content.get("money"), asked.key
+    )
+    return exact_json(answer, replayed=replayed)
 
 
 @router.put(

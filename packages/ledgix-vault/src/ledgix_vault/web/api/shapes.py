@@ -327,6 +327,18 @@ COMPONENTS: dict[str, Schema] = {
     "JsonSchema": {**OBJECT, "description": "The JSON Schema of a tool's arguments"},
     "ToolSchema": an_object({"tool_name": STRING, "schema": OBJECT}),
     "ToolSchemaList": an_object({"tool_schemas": a_list(ref("ToolSchema"))}),
+    "ToolSchemasImport": an_object(
+        {"tools_list": {**OBJECT, "description": "The result of MCP `tools/list`, or the JSON-RPC answer around it"}},
+        {"money": {**or_null(OBJECT), "description": "{tool: {path: {currency, unit}}}; else what is declared stays"}},
+    ),
+    "ToolSchemasImported": an_object(
+        {
+            "registered": a_list(STRING),
+            "unchanged": a_list(STRING),
+            "skipped": {**a_list(STRING), "description": "Tools that declare no arguments"},
+            "is_partial": {**BOOLEAN, "description": "The server has more, on a further page"},
+        }
+    ),
     "ReviewItem": an_object(
         {
             "request_id": UUID,
