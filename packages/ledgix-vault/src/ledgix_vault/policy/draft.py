@@ -69,6 +69,7 @@ def draft_policy(
         schemas=schemas,
         sources=sources,
         set_aside=set_aside,
+        facts=facts,
     )
 
 
@@ -83,6 +84,7 @@ def draft_written(
     schemas: Mapping[str, ToolSchema],
     sources: Sequence[Source] = (),
     set_aside: Sequence[str] = (),
+    facts: Mapping[str, Fact] | None = None,
 ) -> PolicyDocument:
     """The same from a definition that was read already; `definition` is its text, to be kept."""
     covered = tuple(dict.fromkeys(tools))
