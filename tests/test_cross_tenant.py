@@ -124,6 +124,17 @@ def _(asking: Tenant, victim: Tenant) -> None:
     nothing_of(victim, [tried, child])
 
 
+@case("POST /policies/understand")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Another tenant's schema doesn't say what words mean."""
+    declared = {"type": "object", "properties": {"launch code": {"type": "string"}}}
+    succeeded(victim.full.put("/tool-schemas/secret_tool", declared))
+    question = {"sentences": ["the launch code is required"], "tools": ["secret_tool"]}
+    seen = [succeeded(each.full.post("/policies/understand", question)) for each in (asking, victim)]
+    assert [answer["understandings"][0]["understood"] for answer in seen] == [False, True]
+    nothing_of(victim, seen[0])
+
+
 @case("GET /tool-schemas")
 def _(asking: Tenant, victim: Tenant) -> None:
     assert asking.full.read("/tool-schemas") == {"tool_schemas": []}

@@ -23,6 +23,7 @@ OPERATIONS = [
     "POST /register-policy",
     "POST /policies/{policy_id}/simulate",
     "POST /clearance-dry-run",
+    "POST /policies/understand",
     "GET /tool-schemas",
     "GET /tool-schemas/{tool_name}",
     "PUT /tool-schemas/{tool_name}",

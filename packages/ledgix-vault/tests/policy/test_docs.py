@@ -70,6 +70,13 @@ def test_sentences(line: str) -> None:
     assert shown == rules
 
 
+@pytest.mark.parametrize("line", lines("circumstances"))
+def test_sentences_with_circumstances(line: str) -> None:
+    sentence, rules = line.split(" → ")
+    found = compile_sentence(sentence, ["stripe_refund"], {}) or []
+    assert "; ".join(f"{rule.effect} {' && '.join(c.text for c in rule.when)}" for rule in found) == rules
+
+
 @pytest.mark.parametrize("sentence", lines("not-understood"))
 def test_sentences_that_are_left(sentence: str) -> None:
     assert compile_sentence(sentence, ["stripe_refund"], {}) is None

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledgix.formats import json
-from ledgix_vault.policy.english import compile_sentence
+from ledgix_vault.policy.english import compile_sentence, declared_facts
 from ledgix_vault.policy.english.quantities import Quantity, parse_quantity
 from ledgix_vault.policy.english.text import listed, value_of
 from ledgix_vault.policy.model import Effect, PolicyDocument, Rule
@@ -29,7 +29,8 @@ def compiled(sentence: str, group: dict[str, Any]) -> list[Rule] | None:
         name: ToolSchema.parse(name, json.from_python(schema))  # type: ignore[arg-type]
         for name, schema in group.get("schemas", {}).items()
     }
-    return compile_sentence(sentence, group["tools"], schemas)
+    facts = declared_facts(json.from_python(group.get("facts", {})))  # type: ignore[arg-type]
+    return compile_sentence(sentence, group["tools"], schemas, facts)
 
 
 def shown(rules: list[Rule] | None) -> list[str] | None:
@@ -57,7 +58,7 @@ def test_left_alone(sentence: str, group: dict[str, Any]) -> None:
 
 
 QUALIFIERS = [
-    "unless a manager approves", "per day", "per customer", "in total", "on weekends", "for new customers", "or 10%",
+    "unless a manager approves", "per day", "per customer", "in total", "on holidays", "for new customers", "or 10%",
     "except for VIPs", "without approval", "if possible", "and so on", "this month", "after 5 pm", "each", "maybe",
     "when the order is late", "within 30 days", "excluding tax", "not", "USD or less", "for now", "(see annex)",
 ]  # fmt: skip
@@ -99,7 +100,7 @@ def test_a_hidden_character_anywhere_is_not_understood(sentence: str, data: st.D
 @given(st.text(max_size=120) | st.lists(st.sampled_from(" ".join(PLAIN).split()), max_size=14).map(" ".join))
 def test_any_text_is_understood_or_left(sentence: str) -> None:
     rules = compiled(sentence, UNDERSTOOD[0])
-    assert rules is None or all(rule.effect in (Effect.DENY, Effect.REVIEW) for rule in rules)
+    assert rules is None or all(rule.effect is not Effect.APPROVE or "approved" in sentence for rule in rules)
 
 
 def test_rules_say_what_they_assume(draft: Callable[..., PolicyDocument]) -> None:

@@ -27,7 +27,7 @@ from ledgix_vault.policy.cel.tree import Node
 from ledgix_vault.policy.cel.types import UNDECLARED, Flaw, Type, number_errors, type_errors, value_errors
 from ledgix_vault.policy.conditions import Condition, Expression
 from ledgix_vault.policy.definition import Definition, WrittenRule, parse_definition
-from ledgix_vault.policy.english import compile_sentence
+from ledgix_vault.policy.english import Fact, compile_sentence
 from ledgix_vault.policy.errors import PolicyError, Problem
 from ledgix_vault.policy.globs import LONGEST_GLOB, covers
 from ledgix_vault.policy.marked import Text
@@ -52,6 +52,7 @@ def draft_policy(
     schemas: Mapping[str, ToolSchema],
     sources: Sequence[Source] = (),
     set_aside: Sequence[str] = (),
+    facts: Mapping[str, Fact] | None = None,
 ) -> PolicyDocument:
     """Raises PolicyError with every flaw of the form; a sentence that isn't understood is no flaw but `uncompiled`."""
     problems = list(_flaws_of_form(policy_id, sentences, tools))
@@ -68,6 +69,7 @@ def draft_policy(
         schemas=schemas,
         sources=sources,
         set_aside=set_aside,
+        facts=facts,
     )
 
 
@@ -82,6 +84,7 @@ def draft_written(
     schemas: Mapping[str, ToolSchema],
     sources: Sequence[Source] = (),
     set_aside: Sequence[str] = (),
+    facts: Mapping[str, Fact] | None = None,
 ) -> PolicyDocument:
     """The same from a definition that was read already; `definition` is its text, to be kept."""
     covered = tuple(dict.fromkeys(tools))
@@ -94,7 +97,7 @@ def draft_written(
     taken = {rule.id for rule in rules}
     uncompiled: list[str] = []
     for number, sentence in enumerate(sentences, start=1):
-        understood = compile_sentence(sentence, covered, schemas)
+        understood = compile_sentence(sentence, covered, schemas, facts)
         if understood is None:
             uncompiled.append(sentence)
         else:

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 import ledgix_vault
 from ledgix_vault.vault import Vault
-from ledgix_vault.web.api import ledger, limits, open, policies, reviews, simulation, suspensions
+from ledgix_vault.web.api import ledger, limits, open, policies, reviews, simulation, suspensions, understanding
 from ledgix_vault.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from ledgix_vault.web.hot import App, HotPath
 from ledgix_vault.web.openapi import describe
@@ -17,6 +17,9 @@ from ledgix_vault.web.problems import HANDLERS
 from ledgix_vault.worker import Worker
 
 DESCRIPTION = "Decides tool calls by policy, issues one-call tokens, keeps a tamper-evident ledger."
+
+ROOMS = (open, policies, understanding, limits, simulation, reviews, suspensions, ledger)
+"""What the API has, in the order of its description."""
 
 
 def build_app(vault: Vault, worker: Worker) -> App:
@@ -32,7 +35,7 @@ def build_app(vault: Vault, worker: Worker) -> App:
         exception_handlers=HANDLERS,
     )
     api.state.vault, api.state.worker = vault, worker
-    for room in (open, policies, limits, simulation, reviews, suspensions, ledger):
+    for room in ROOMS:
         api.include_router(room.router)
     _describe_itself(api)
     return HotPath(vault, api)

@@ -35,6 +35,11 @@ BODIES: dict[str, dict[str, Any]] = {
         "last": 1000,
     },
     "DryRunRequest": {"tool_name": "stripe_refund", "tool_args": {"amount": 45, "currency": "USD"}},
+    "UnderstandRequest": {
+        "sentences": ["Refunds must not exceed $100", "Refunds should not exceed 10%"],
+        "tools": ["stripe_refund"],
+        "facts": {"order_status": {"enum": ["open", "delivered"]}},
+    },
     "JsonSchema": {
         "type": "object",
         "properties": {"amount": {"type": "number", "minimum": 0}, "currency": {"enum": ["USD", "EUR"]}},

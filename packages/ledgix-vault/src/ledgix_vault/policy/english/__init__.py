@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from ledgix_vault.policy.english.compile import compile_sentence
+from ledgix_vault.policy.english.facts import Fact, declared_facts
+from ledgix_vault.policy.english.understanding import Understanding, confirmation_hash, understand
 
-__all__ = ["compile_sentence"]
+__all__ = ["Fact", "Understanding", "compile_sentence", "confirmation_hash", "declared_facts", "understand"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ledgix_vault.policy.cel.types import type_errors
-from ledgix_vault.policy.english import limits, members
+from ledgix_vault.policy.english import circumstances
+from ledgix_vault.policy.english.facts import Fact
 from ledgix_vault.policy.english.rules import Setting
 from ledgix_vault.policy.english.text import clauses
 from ledgix_vault.policy.globs import covers
@@ -19,13 +20,18 @@ from ledgix_vault.policy.schemas import ToolSchema
 MOST_CLAUSES = 8
 
 
-def compile_sentence(sentence: str, tools: Sequence[str], schemas: Mapping[str, ToolSchema]) -> list[Rule] | None:
+def compile_sentence(
+    sentence: str,
+    tools: Sequence[str],
+    schemas: Mapping[str, ToolSchema],
+    facts: Mapping[str, Fact] | None = None,
+) -> list[Rule] | None:
     """The rules that `sentence` stands for, without ids; None when it isn't understood as a whole."""
     found: list[Rule] = []
     parts = clauses(sentence)
     if not 1 <= len(parts) <= MOST_CLAUSES:
         return None
-    setting = Setting(sentence.strip(), tools, schemas)
+    setting = Setting(sentence.strip(), tools, schemas, facts or {})
     for clause in parts:
         rules = _clause(clause, setting)
         if rules is None:
@@ -43,11 +49,6 @@ def _fits(rule: Rule, setting: Setting) -> bool:
 
 
 def _clause(clause: str, setting: Setting) -> list[Rule] | None:
-    readings = [*limits.understand(clause, setting), *members.understand(clause, setting)]
-    if not readings or any(_meaning(reading) != _meaning(readings[0]) for reading in readings[1:]):
-        return None
-    return readings[0]
-
-
-def _meaning(rules: Sequence[Rule]) -> list[tuple[object, ...]]:
-    return [(rule.effect, rule.tools, tuple(condition.text for condition in rule.when)) for rule in rules]
+    plain = circumstances.simple(clause, setting)
+    readings = [*([plain] if plain else []), *circumstances.understand(clause, setting, circumstances.simple)]
+    return circumstances.agreed(readings)

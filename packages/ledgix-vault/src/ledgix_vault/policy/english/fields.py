@@ -88,17 +88,26 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One argument. `spellings` has its other likely names, for tools without a schema."""
+    """One argument or, where `root` is "facts", one fact. `spellings` has its other likely
+    names, for tools without a schema."""
 
     path: Path
     kind: Kind = Kind.ANY
     allowed: tuple[str, ...] = ()
     is_declared: bool = False
     spellings: tuple[Path, ...] = ()
+    root: str = "args"
+    time: str = ""
+    """ "timestamp" or "date" for text that holds one."""
 
     @property
     def expression(self) -> str:
-        return expression(self.path)
+        return expression(self.path, self.root)
+
+    @property
+    def label(self) -> str:
+        """As assumptions call it."""
+        return ".".join(self.path if self.root == "args" else (self.root, *self.path))
 
     @property
     def names_somebody(self) -> bool:
@@ -107,12 +116,12 @@ class Field:
         return " ".join(words) in _ENTITIES or words[-1] in _NAME_ENDINGS or "account" in words
 
 
-def expression(path: Path) -> str:
+def expression(path: Path, root: str = "args") -> str:
     """`args.order_id`, or `args["order-id"]` where the name isn't an identifier."""
     steps = (
         f".{name}" if _IDENTIFIER.fullmatch(name) and name not in RESERVED else f"[{quote(name)}]" for name in path
     )
-    return "args" + "".join(steps)
+    return root + "".join(steps)
 
 
 def without_determiner(phrase: str) -> str:
@@ -168,7 +177,9 @@ def field_in(phrase: str, reach: Reach) -> Field | None:
     types = [schema.args.fields[name] if schema.args.fields else ANY for schema in reach.schemas]
     kinds = {found_type.kind for found_type in types}
     allowed = [_allowed(schema, name) for schema in reach.schemas]
-    return Field((name,), kinds.pop() if len(kinds) == 1 else Kind.ANY, _common(allowed), is_declared=True)
+    times = {_time(schema, name) for schema in reach.schemas}
+    kind = kinds.pop() if len(kinds) == 1 else Kind.ANY
+    return Field((name,), kind, _common(allowed), is_declared=True, time=times.pop() if len(times) == 1 else "")
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -213,6 +224,13 @@ def _allowed(schema: ToolSchema, name: str) -> tuple[str, ...]:
     inner = properties.get(name) if isinstance(properties, dict) else None
     values = inner.get("enum") if isinstance(inner, dict) else None
     return tuple(value for value in values if isinstance(value, str)) if isinstance(values, list) else ()
+
+
+def _time(schema: ToolSchema, name: str) -> str:
+    properties = schema.schema.get("properties")
+    inner = properties.get(name) if isinstance(properties, dict) else None
+    declared = inner.get("format") if isinstance(inner, dict) else None
+    return {"date-time": "timestamp", "date": "date"}.get(str(declared), "")
 
 
 def _common(allowed: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from ledgix_vault.policy.cel.types import Kind
 from ledgix_vault.policy.english import phrases as p
 from ledgix_vault.policy.english.fields import ANY_ACTION, VERBS, action_of
 from ledgix_vault.policy.english.quantities import Quantity, parse_quantity
@@ -15,7 +16,7 @@ from ledgix_vault.policy.model import Effect, Rule
 Understood: TypeAlias = "list[Rule] | None"
 Match: TypeAlias = re.Match[str]
 
-_S: Final = r"(?P<subject>[A-Za-z_`][A-Za-z0-9_` -]*?)"
+_S: Final = r"(?P<subject>[A-Za-z_`][A-Za-z0-9_.` -]*?)"
 _Q: Final = r"(?P<quantity>\S.*?)"
 _SIGNS: Final = {"over": ">", "at_least": ">=", "or_more": ">=", "under": "<", "at_most": "<=", "or_less": "<="}
 _OPPOSITE: Final = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
@@ -83,13 +84,17 @@ def _consequence(found: Match, setting: Setting) -> Understood:
 
 
 def _permitted(found: Match, setting: Setting) -> Understood:
-    """ "Refunds up to $100 are approved automatically": what is beyond goes to a person. It is no approve rule, since
-    several such sentences are meant to hold together."""
+    """ "Refunds up to $100 are allowed": what is beyond goes to a person. Only "approved automatically" approves what
+    is within; "allowed" and "need no review" are meant to hold together with other sentences."""
     subject = _subject(found, setting)
     quantity = _quantity(found["quantity"], subject) if subject else None
     if not subject or not quantity or _sign(found) not in ("<", "<="):
         return None
-    return limit(Effect.REVIEW, subject, _OPPOSITE[_sign(found)], quantity, setting)
+    beyond = limit(Effect.REVIEW, subject, _OPPOSITE[_sign(found)], quantity, setting)
+    if beyond is None or not found["approved"]:
+        return beyond
+    within = limit(Effect.APPROVE, subject, _sign(found), quantity, setting)
+    return [*within, *beyond] if within is not None else None
 
 
 def _never(found: Match, setting: Setting) -> Understood:
@@ -104,7 +109,41 @@ def _beyond(subject: Subject | None, found: Match, setting: Setting) -> Understo
     return limit(Effect.DENY, subject, _sign(found), quantity, setting)
 
 
+def _share(found: Match, setting: Setting) -> Understood:
+    """ "The discount must not exceed 20% of the price": both are numbers of one unit, else it isn't understood."""
+    subject = _subject(found, setting)
+    whole = subject_of(found["whole"], setting) if subject else None
+    if not subject or not whole or not _comparable(subject, whole):
+        return None
+    part, total, percent = subject.field.expression, whole.field.expression, found["percent"]
+    assumptions = [
+        f"{subject.field.label} is what the sentence limits",
+        f"{subject.field.label} and {whole.field.label} are in the same currency and unit",
+        f"exactly {percent}% is not denied",
+    ]
+    negative = f"{part} < 0 || {total} < 0"
+    return [
+        setting.rule(Effect.DENY, subject.reach, [f"{part} * 100 > {total} * {percent}"], assumptions),
+        setting.rule(Effect.REVIEW, subject.reach, [negative], ["a negative value goes to a person"]),
+    ]
+
+
+def _comparable(part: Subject, whole: Subject) -> bool:
+    """Whether two numbers have one unit: both declared as the same money, or neither declared as money."""
+    fields = (part.field, whole.field)
+    if part.field.expression == whole.field.expression or any(f.kind not in (Kind.NUMBER, Kind.ANY) for f in fields):
+        return False
+    declared = [
+        schema.money.get(field.path) if field.root == "args" else None
+        for schema in part.reach.schemas
+        for field in fields
+    ]
+    same = all(a == b for a, b in zip(declared[::2], declared[1::2], strict=True))
+    return same and part.reach.tools == whole.reach.tools
+
+
 _PER: Final = _pattern(r"(?P<quantity>.+) (?:per|for each|for any|in a single|in one) (?P<action>[a-z]+)")
+_SHARE: Final = r"(?P<percent>[1-9][0-9]?|100|[1-9]?[0-9]\.[0-9]*[1-9]) ?(?:%|percent) of (?P<whole>[A-Za-z_`].*)"
 _OUTCOME: Final = rf"(?:(?P<review>{p.IS_REVIEWED})|{p.IS_DENIED})"
 _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[Match, Setting], Understood]], ...]] = (
     (_pattern(rf"{_S} {p.MUST_NOT} (?P<over>exceed|go over|go above|be {p.OVER}) {_Q}"), _forbidden),
@@ -123,7 +162,13 @@ _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[Match, Setting], Understood
     (_pattern(rf"(?P<review>Review) {_S} {_AMOUNT_IS}"), _consequence),
     (_pattern(rf"(?P<review>Require {p.REVIEW_NOUN} for) {_S} {_AMOUNT_IS}"), _consequence),
     (_pattern(rf"(?P<review>)(?:Deny|Reject|Block|Refuse|Decline) {_S} {_AMOUNT_IS}"), _consequence),
-    (_pattern(rf"{_S} {_AMOUNT_IS} {p.IS_ALLOWED}"), _permitted),
+    (_pattern(rf"{_S} {_AMOUNT_IS} (?:(?P<approved>{p.IS_APPROVED})|{p.IS_ALLOWED})"), _permitted),
+    (_pattern(rf"(?P<approved>Automatically approve|Auto-approve) {_S} {_AMOUNT_IS}"), _permitted),
+    (_pattern(rf"Approve {_S} {_AMOUNT_IS}(?P<approved> automatically| without review)"), _permitted),
+    (_pattern(rf"{_S} {p.MUST_NOT} (?:exceed|be {p.OVER}) {_SHARE}"), _share),
+    (_pattern(rf"{_S} {p.MUST} (?:be|stay|remain) (?:{p.AT_MOST}) {_SHARE}"), _share),
+    (_pattern(rf"{_S} (?:is|are|{p.MUST} be) (?:limited to|capped at) {_SHARE}"), _share),
+    (_pattern(rf"(?:An? |The )?(?P<subject>[a-z]+) of (?:{p.OVER}) {_SHARE} {p.IS_DENIED}"), _share),
     (_pattern(rf"No {_S} (?:may|can) (?P<over>exceed|go over|go above|be {p.OVER}) {_Q}"), _forbidden),
     (_pattern(rf"No {_S} {_AMOUNT_IS}(?: (?:is|are)(?: ever)? (?:allowed|permitted|accepted))?"), _forbidden),
     (_pattern(rf"{p.NEVER} {p.DO} {_S} {_AMOUNT_IS}"), _forbidden),

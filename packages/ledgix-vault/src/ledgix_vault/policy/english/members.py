@@ -35,7 +35,7 @@ ACCOUNT_FIELDS: Final = (
 )
 """Arguments that "to account …" can mean; a call that has none of them goes to a person."""
 
-_F: Final = r"(?P<field>[A-Za-z_`][A-Za-z0-9_` -]*?)"
+_F: Final = r"(?P<field>[A-Za-z_`][A-Za-z0-9_.` -]*?)"
 _ACTION: Final = rf"(?:(?:all|any|every|each|an?|the) )?(?:{'|'.join([*ACTIONS, *ANY_ACTION])})s?"
 _S: Final = rf"(?P<subject>{_ACTION})"
 
@@ -56,14 +56,14 @@ def _reach(found: Match, setting: Setting) -> Reach | None:
     return setting.reach(action_of(subject) if subject else None)
 
 
-def _field(found: Match, reach: Reach | None) -> Field | None:
-    return field_in(without_determiner(found["field"]), reach) if reach else None
+def _field(found: Match, reach: Reach | None, setting: Setting) -> Field | None:
+    return setting.field(without_determiner(found["field"]), reach) if reach else None
 
 
 def _one_of(found: Match, setting: Setting) -> Understood:
     """ "currency must be USD or EUR": deny anything else."""
     reach = _reach(found, setting)
-    field = _field(found, reach)
+    field = _field(found, reach, setting)
     last = "or|and" if found.groupdict().get("either") else "or"
     return _values(found["values"], last, field, reach, setting, forbidden=False)
 
@@ -85,29 +85,37 @@ def _currencies(found: Match, setting: Setting) -> Understood:
 def _none_of(found: Match, setting: Setting) -> Understood:
     """ "currency must not be GBP": deny these."""
     reach = _reach(found, setting)
-    return _values(found["values"], "or", _field(found, reach), reach, setting, forbidden=True)
+    return _values(found["values"], "or", _field(found, reach, setting), reach, setting, forbidden=True)
 
 
-def _values(
-    text: str, last: str, field: Field | None, reach: Reach | None, setting: Setting, *, forbidden: bool
-) -> Understood:
+def membership(text: str, last: str, field: Field, *, loose: bool) -> str | None:
+    """`args.currency.lowerAscii() in ["usd"]`: the condition that the field has one of the values in `text`."""
     items = listed(text, last=last)
-    if not items or not field or not reach or field.kind not in (Kind.STRING, Kind.ANY):
+    if not items or field.kind not in (Kind.STRING, Kind.ANY):
         return None
     values = [_value(item, field) for item in items]
     named = [value for value in values if value is not None]
     if len(named) != len(items) or len(set(named)) != len(named):
         return None
-    is_currency = field.path[-1] == "currency"
-    if is_currency and not all(value.upper() in MINOR_DIGITS for value in named):
+    if field.path[-1] == "currency" and not all(value.upper() in MINOR_DIGITS for value in named):
+        return None
+    subject = f"{field.expression}.lowerAscii()" if loose else field.expression
+    return f"{subject} in [{', '.join(quote(value.lower() if loose else value) for value in named)}]"
+
+
+def _values(
+    text: str, last: str, field: Field | None, reach: Reach | None, setting: Setting, *, forbidden: bool
+) -> Understood:
+    if not field or not reach:
         return None
     # What is forbidden is forbidden in any case of letters; what is allowed is allowed as written, but for currencies.
-    loose = forbidden or is_currency
-    subject = f"{field.expression}.lowerAscii()" if loose else field.expression
-    written = ", ".join(quote(value.lower() if loose else value) for value in named)
-    condition = f"{subject} in [{written}]" if forbidden else f"!({subject} in [{written}])"
+    loose = forbidden or field.path[-1] == "currency"
+    condition = membership(text, last, field, loose=loose)
+    if condition is None:
+        return None
+    written = condition if forbidden else f"!({condition})"
     assumption = "upper and lower case are the same" if loose else "values are compared as written"
-    return [setting.rule(Effect.DENY, reach, [condition], [f"{'.'.join(field.path)} is what is compared", assumption])]
+    return [setting.rule(Effect.DENY, reach, [written], [f"{field.label} is what is compared", assumption])]
 
 
 _DISPUTED: Final = frozenset(("country", "region"))
@@ -143,18 +151,38 @@ def _about_presence(
     found: Match, reach: Reach, setting: Setting, condition: Callable[[Field], Sequence[str]]
 ) -> Understood:
     phrases = listed(found["field"], last="and")
-    fields = [field_in(without_determiner(phrase), reach) for phrase in phrases or ()]
+    fields = [setting.field(without_determiner(phrase), reach) for phrase in phrases or ()]
     rules: list[Rule] = []
     for field in fields:
         if field is None:
             return None
-        assumption = f"the argument is called {' or '.join('.'.join(path) for path in (field.path, *field.spellings))}"
+        assumption = _name_of(field)
         rules.append(setting.rule(Effect.DENY, reach, condition(field), [assumption]))
     return rules
 
 
+def _name_of(field: Field) -> str:
+    if field.root == "facts":
+        return f"the fact is called {field.label}"
+    return f"the argument is called {' or '.join('.'.join(path) for path in (field.path, *field.spellings))}"
+
+
 def _any_given(field: Field) -> str:
-    return " || ".join(f"given({expression(path)})" for path in (field.path, *field.spellings))
+    return " || ".join(f"given({expression(path, field.root)})" for path in (field.path, *field.spellings))
+
+
+def _true_or_false(found: Match, setting: Setting) -> Understood:
+    """ "facts.is_verified must be true": deny when it isn't."""
+    reach = setting.reach(None)
+    field = _field(found, reach, setting)
+    if not reach or not field or not may_be_bool(field):
+        return None
+    return [setting.rule(Effect.DENY, reach, [f"!({field.expression} == {found['truth'].lower()})"])]
+
+
+def may_be_bool(field: Field) -> bool:
+    """Whether it can be true or false: declared so, or a fact that nobody declared."""
+    return field.kind is Kind.BOOL or (field.kind is Kind.ANY and field.root == "facts")
 
 
 def _always(found: Match, setting: Setting) -> Understood:
@@ -212,6 +240,12 @@ _VALUES: Final = r"(?P<values>\S.*)"
 _ACCOUNT: Final = r"(?:to |into )?(?:the )?(?:destination )?account (?P<value>\S+)"
 _FORMS: Final[tuple[tuple[re.Pattern[str], Callable[[Match, Setting], Understood]], ...]] = (
     (_pattern(rf"{_F} {p.MUST} (?:be|equal|be set to) {_VALUES}"), _one_of),
+    (_pattern(rf"{_F} (?:may|can|must) only be {_VALUES}"), _one_of),
+    (_pattern(rf"{_F} {p.MUST} be (?P<truth>true|false)"), _true_or_false),
+    (
+        _pattern(rf"{_S} (?:(?:may|can) only be (?:made|paid|issued)|(?:is|are) only {p.FINE}) in {_VALUES}"),
+        _in_currency,
+    ),
     (_pattern(rf"{_F} {p.MUST} be (?P<either>one of|any of|either|among)(?: the following)?:? {_VALUES}"), _one_of),
     (_pattern(rf"{_F} (?:is|are|must be) (?P<either>limited to|restricted to) {_VALUES}"), _one_of),
     (_pattern(rf"(?:The )?(?:only )?(?:allowed|permitted|accepted) currencies are {_VALUES}"), _currencies),

@@ -51,3 +51,8 @@ CARRY: Final = r"(?:include|contain|have|carry|specify|provide|name|state)"
 NEVER: Final = r"(?:never|do not|don't)"
 DO: Final = r"(?:approve|issue|make|process|allow|accept|send|permit)"
 EACH: Final = r"(?:per|for each|for every|for any|for all|for|in a single|in one)"
+FINE: Final = r"(?:allowed|permitted|accepted)"
+IS_APPROVED: Final = (
+    r"(?:(?:is|are) (?:automatically approved|approved automatically|auto-approved)"
+    r"|(?:is|are) approved without (?:a )?(?:(?:human|manual) )?review)"
+)

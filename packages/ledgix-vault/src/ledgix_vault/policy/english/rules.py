@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ledgix_vault.policy.cel.types import Kind
 from ledgix_vault.policy.conditions import Condition
+from ledgix_vault.policy.english.facts import Fact, fact_in
 from ledgix_vault.policy.english.fields import (
     COUNTED,
     Field,
@@ -30,9 +31,16 @@ class Setting:
     sentence: str
     tools: Sequence[str]
     schemas: Mapping[str, ToolSchema]
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
     def reach(self, action: str | None) -> Reach | None:
         return reach_of(action, self.tools, self.schemas)
+
+    def field(self, phrase: str, reach: Reach) -> Field | None:
+        """The argument or the fact that `phrase` names; None too where it could be either."""
+        found = [field_in(phrase, reach), fact_in(phrase, self.facts)]
+        named = [each for each in found if each is not None]
+        return named[0] if len(named) == 1 else None
 
     def rule(self, effect: Effect, reach: Reach, when: Sequence[str], assumptions: Sequence[str] = ()) -> Rule:
         conditions = tuple(Condition.parse(text) for text in when)
@@ -56,7 +64,7 @@ def subject_of(phrase: str, setting: Setting) -> Subject | None:
     bare, amount = action_of(phrase), _amount_phrase(name)
     if bare is None and amount is None:
         reach = setting.reach(None)
-        found = field_in(name, reach) if reach else None
+        found = setting.field(name, reach) if reach else None
         return Subject(found, reach, False, "", False) if reach and found else None
     action = bare if bare is not None else amount or ""
     reach = setting.reach(action or None)
@@ -81,16 +89,16 @@ def _amount_phrase(name: str) -> str | None:
 
 def limit(effect: Effect, subject: Subject, sign: str, quantity: Quantity, setting: Setting) -> list[Rule] | None:
     """`effect` when the subject is `sign` (>, >=, <, <=) the quantity."""
-    measured = _measured(subject, quantity)
+    measured = measured_by(subject, quantity)
     if measured is None:
         return None
     edge = "is" if sign in (">=", "<=") else "is not"
-    assumptions = [f"{'.'.join(subject.field.path)} is what the sentence limits"]
+    assumptions = [f"{subject.field.label} is what the sentence limits"]
     assumptions.append(f"exactly {quantity} {edge} {_CONSEQUENCE[effect]}")
     if quantity.from_symbol and quantity.currency:
         assumptions.append(f"the currency is {quantity.currency}")
     rules = [setting.rule(effect, subject.reach, [f"{measured} {sign} {quantity.digits}"], assumptions)]
-    if not measured.startswith("money(") and sign in (">", ">="):
+    if not measured.startswith(("money(", "facts")) and sign in (">", ">="):
         negative = f"{measured} < 0"
         rules.append(setting.rule(Effect.REVIEW, subject.reach, [negative], ["a negative value goes to a person"]))
     return rules
@@ -107,9 +115,11 @@ def between(subject: Subject, low: Quantity, high: Quantity, setting: Setting) -
     return [*below, *above] if below is not None and above is not None else None
 
 
-def _measured(subject: Subject, quantity: Quantity) -> str | None:
+def measured_by(subject: Subject, quantity: Quantity) -> str | None:
     """The expression to compare, None where the unit or the currency would be a guess."""
     field = subject.field
+    if field.root == "facts":
+        return field.expression if field.kind in (Kind.NUMBER, Kind.ANY) and not quantity.currency else None
     if field.kind not in (Kind.NUMBER, Kind.ANY) or (quantity.currency and field.path[-1] in COUNTED):
         return None
     declared = [schema.money.get(field.path) for schema in subject.reach.schemas]

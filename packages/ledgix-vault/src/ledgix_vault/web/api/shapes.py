@@ -326,6 +326,36 @@ COMPONENTS: dict[str, Schema] = {
     ),
     "JsonSchema": {**OBJECT, "description": "The JSON Schema of a tool's arguments"},
     "ToolSchema": an_object({"tool_name": STRING, "schema": OBJECT}),
+    "UnderstandRequest": an_object(
+        {
+            "sentences": {**a_list({"type": "string", "maxLength": 2000}), "maxItems": 100},
+            "tools": {**a_list(STRING), "description": "Globs of the tools that the policy covers"},
+        },
+        {"facts": {**OBJECT, "description": "Facts that may be named by words, each like a property of a JSON Schema"}},
+    ),
+    "Understandings": an_object({"understandings": a_list(ref("Understanding"))}),
+    "Understanding": an_object(
+        {
+            "sentence": STRING,
+            "understood": BOOLEAN,
+            "rules": a_list(OBJECT),
+            "assumptions": a_list(STRING),
+            "examples": a_list(
+                an_object(
+                    {
+                        "changed": STRING,
+                        "args": OBJECT,
+                        "facts": OBJECT,
+                        "agent_id": STRING,
+                        "at": STRING,
+                        "effect": _EFFECT,
+                    }
+                )
+            ),
+            "why": {**STRING, "description": "Why it isn't understood; empty when it is"},
+            "did_you_mean": a_list(STRING),
+        }
+    ),
     "ToolSchemaList": an_object({"tool_schemas": a_list(ref("ToolSchema"))}),
     "ToolSchemasImport": an_object(
         {"tools_list": {**OBJECT, "description": "The result of MCP `tools/list`, or the JSON-RPC answer around it"}},
