@@ -302,10 +302,8 @@ document_version = Table(
     Column("name", Text, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("origin", Text, nullable=False),
-    Column("original", LargeBinary, nullable=False),  # the bytes as they came
     Column("original_hash", Text, nullable=False),
     Column("original_size", BigInteger, nullable=False),
-    Column("text", Text, nullable=False),  # what was read out of them; chunks are ranges of it
     Column("text_hash", Text, nullable=False),
     Column("text_length", BigInteger, nullable=False),  # in characters
     Column("pages", Integer),
@@ -315,6 +313,9 @@ document_version = Table(
     Column("newest", Boolean, nullable=False),
     Column("added_at", BigInteger, nullable=False),
     Column("added_by", Text, nullable=False),
+    # Last, because SQLite passes through them on its way to whatever stands behind.
+    Column("original", LargeBinary, nullable=False),  # the bytes as they came
+    Column("text", Text, nullable=False),  # what was read out of them; chunks are ranges of it
     PrimaryKeyConstraint("tenant_id", "document_version_id"),
     UniqueConstraint("tenant_id", "document_id", "version"),
 )

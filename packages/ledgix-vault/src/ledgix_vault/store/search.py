@@ -24,13 +24,15 @@ SAMPLE = 1_000
 _MIXED = "search_id * 2654435761 % 4294967296"
 _WEIGHTS = "CAST('{0.1, 0.2, 0.5, 1.0}' AS real[])"  # of D, C, B (text) and A (headings)
 _FOUND = (
-    "SELECT c.document_version_id, c.ordinal, c.page, c.heading, c.begins, c.ends, c.text,"
-    " v.document_id, v.version, v.name, v.text_hash, {score} AS score"
-    " FROM chunk_search JOIN document_chunk c ON c.search_id = chunk_search.{key}"
+    "SELECT c.*, v.document_id, v.version, v.name, v.text_hash FROM ("
+    "SELECT c.tenant_id, c.document_version_id, c.ordinal, c.page, c.heading, c.begins, c.ends, c.text, c.search_id,"
+    " {score} AS score FROM chunk_search JOIN document_chunk c ON c.search_id = chunk_search.{key}"
+    " WHERE c.tenant_id = :tenant_id AND {matching} AND c.document_version_id IN {scope}"
+    " ORDER BY score DESC, c.search_id LIMIT :limit) c"
     " JOIN document_version v ON v.tenant_id = c.tenant_id AND v.document_version_id = c.document_version_id"
-    " WHERE c.tenant_id = :tenant_id AND {matching} AND {scope}"
-    " ORDER BY score {order}, c.search_id LIMIT :limit"
+    " ORDER BY c.score DESC, c.search_id"
 )
+_NEWEST = "(SELECT document_version_id FROM document_version WHERE tenant_id = :tenant_id AND newest)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def search_chunks(
     """
     if not words or (versions is not None and not versions):
         return []
-    scope = "v.newest" if versions is None else "c.document_version_id IN :versions"
+    scope = _NEWEST if versions is None else ":versions"
     values: dict[str, Any] = {"tenant_id": tenant_id, "limit": limit}
     if versions is not None:
         values["versions"] = list(versions)
@@ -71,7 +73,6 @@ def _on_sqlite(connection: Connection, words: Sequence[str], scope: str, values:
         key="rowid",
         matching="chunk_search MATCH :query",
         scope=scope,
-        order="DESC",
     )
     return _rows(connection, statement, values | {"query": " OR ".join(f'"{word}"' for word in words)})
 
@@ -90,7 +91,6 @@ def _on_postgresql(connection: Connection, words: Sequence[str], scope: str, val
         key="search_id",
         matching="chunk_search.tenant_id = :tenant_id AND chunk_search.words @@ to_tsquery('english', :query)",
         scope=scope,
-        order="DESC",
     )
     query = " | ".join(f"'{word}'" for word in _rarest(weights))
     return _rows(connection, statement, values | asked | {"query": query})

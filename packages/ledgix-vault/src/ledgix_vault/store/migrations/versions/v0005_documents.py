@@ -61,10 +61,8 @@ def _create_tables() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
-        sa.Column("original", sa.LargeBinary(), nullable=False),
         sa.Column("original_hash", sa.Text(), nullable=False),
         sa.Column("original_size", sa.BigInteger(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
         sa.Column("text_hash", sa.Text(), nullable=False),
         sa.Column("text_length", sa.BigInteger(), nullable=False),
         sa.Column("pages", sa.Integer(), nullable=True),
@@ -74,6 +72,8 @@ def _create_tables() -> None:
         sa.Column("newest", sa.Boolean(), nullable=False),
         sa.Column("added_at", sa.BigInteger(), nullable=False),
         sa.Column("added_by", sa.Text(), nullable=False),
+        sa.Column("original", sa.LargeBinary(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "document_version_id", name=op.f("pk_document_version")),
         sa.UniqueConstraint(
             "tenant_id", "document_id", "version", name=op.f("uq_document_version_tenant_id_document_id_version")
