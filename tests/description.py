@@ -24,8 +24,8 @@ class Description:
 
     @cached_property
     def _paths(self) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
-        """Plain paths before those with parameters."""
-        paths = sorted(self.document["paths"].items(), key=lambda item: item[0].count("{"))
+        """Plain paths before those with parameters, and longer ones before those that would swallow them."""
+        paths = sorted(self.document["paths"].items(), key=lambda item: ("{" in item[0], -item[0].count("/")))
         return [(re.compile(re.sub(r"\{\w+\}", "(?:.+)", path)), operations) for path, operations in paths]
 
     def check(self, response: httpx2.Response) -> None:

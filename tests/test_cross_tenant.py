@@ -16,6 +16,7 @@ from wire import MEDIUM, SMALL, TOOL, UNKNOWN, jti_of, problem
 
 Case = Callable[[Tenant, Tenant], None]
 CASES: dict[str, Case] = {}
+SECRET = "# Margins\n\nThe secret margins are 40 percent."
 
 
 def case(operation: str) -> Callable[[Case], Case]:
@@ -37,10 +38,13 @@ def nothing_of(victim: Tenant, seen: Any) -> None:
 
 @pytest.fixture
 def victim(other: Tenant) -> Tenant:
-    """Has a policy, a schema, an approval, a pending review and settings of its own."""
+    """Has a policy, a schema, a document, a Confluence, an approval, a pending review and settings of its own."""
     other.register_refunds()
     other.register("secret", definition="rules: [{id: all, effect: approve, when: []}]", tools=["secret_tool"])
     succeeded(other.full.put("/tool-schemas/secret_tool", {"type": "object"}))
+    document = {"name": "secret.md", "text": SECRET, "format": "markdown", "document_id": "secret"}
+    succeeded(other.full.post("/documents", document))
+    succeeded(other.full.put("/confluence-settings", CONFLUENCE))
     other.set_reviews(quorum=1, review_expiry_seconds=1234)
     other.agent.ask(TOOL, SMALL)
     other.agent.ask(TOOL, MEDIUM)
@@ -178,6 +182,75 @@ def _(asking: Tenant, victim: Tenant) -> None:
     answer = succeeded(asking.full.post("/tool-schemas/import", {"tools_list": {"tools": tools}}))
     assert answer["registered"] == ["secret_tool"]
     assert victim.full.read("/tool-schemas/secret_tool")["schema"] == {"type": "object"}
+
+
+CONFLUENCE = {"base_url": "https://secret.example/wiki", "email": "secret@example.com", "token": "secret token"}
+
+
+@case("POST /documents")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """The same id in two tenants is two documents, and the same bytes are no hint."""
+    body = {"name": "secret.md", "text": SECRET, "format": "markdown", "document_id": "secret"}
+    answer = succeeded(asking.full.post("/documents", body, once="d"))
+    assert answer["version"] == 1
+    assert answer["document_version_id"] not in str(victim.full.read("/documents"))
+    assert victim.full.read("/documents/secret")["versions"][0]["newest"]
+
+
+@case("GET /documents")
+def _(asking: Tenant, victim: Tenant) -> None:
+    assert asking.full.read("/documents") == {"documents": []}
+
+
+@case("GET /documents/search")
+def _(asking: Tenant, victim: Tenant) -> None:
+    assert victim.full.read("/documents/search", q="secret margins")["clauses"]
+    assert asking.full.read("/documents/search", q="secret margins") == {"clauses": []}
+    assert asking.full.read("/documents/search", tool="secret_tool", covering=True) == {"clauses": []}
+    problem(asking.full.get("/documents/search", q="margins", policy_id="secret"), 404, "not_found")
+
+
+@case("POST /documents/confluence")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Another tenant's connection is nobody's."""
+    problem(asking.full.post("/documents/confluence", {"page_id": "1"}), 409, "confluence_not_set")
+
+
+@case("GET /documents/{document_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/documents/secret"), 404, "not_found")
+
+
+@case("DELETE /documents/{document_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.send("DELETE", "/documents/secret"), 404, "not_found")
+    assert victim.full.read("/documents/secret")["versions"]
+
+
+@case("GET /documents/{document_id}/versions/{version}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/documents/secret/versions/1"), 404, "not_found")
+
+
+@case("GET /documents/{document_id}/versions/{version}/text")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/documents/secret/versions/1/text"), 404, "not_found")
+
+
+@case("GET /documents/{document_id}/versions/{version}/original")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/documents/secret/versions/1/original"), 404, "not_found")
+
+
+@case("GET /confluence-settings")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/confluence-settings"), 404, "not_found")
+
+
+@case("PUT /confluence-settings")
+def _(asking: Tenant, victim: Tenant) -> None:
+    succeeded(asking.full.put("/confluence-settings", CONFLUENCE | {"base_url": "https://mine.example"}))
+    assert victim.full.read("/confluence-settings")["base_url"] == CONFLUENCE["base_url"]
 
 
 @case("GET /reviews")

@@ -9,6 +9,7 @@ VaultError                          the Vault's own fault, nothing to retry
 │   ├── NotFound                    unknown, or another tenant's: never distinguishable
 │   ├── Conflict                    the world moved on: consumed, decided, superseded
 │   ├── Invalid                     the request itself is wrong, at a path that is named
+│   │   ├── DocumentRefused         a document that can't be taken in; `code` says why
 │   │   └── PolicyInvalid           a policy that doesn't compile, with one problem for each flaw
 │   └── TooLarge
 ├── Busy                            ask again after `retry_after` seconds
@@ -122,6 +123,12 @@ class PolicyInvalid(Invalid):
     """A policy that doesn't compile; `problems` has one object for each flaw."""
 
     code = "policy_invalid"
+
+
+class DocumentRefused(Invalid):
+    """A document that can't be taken in, nothing of which was kept; `code` is `document_…` for each reason."""
+
+    code = "document_unreadable"
 
 
 class TooLarge(CallerError):

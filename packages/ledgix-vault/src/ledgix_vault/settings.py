@@ -141,6 +141,10 @@ class Settings(BaseSettings):
         default=24, ge=1, le=720, description="Hours for which an `Idempotency-Key` is remembered."
     )
     body_limit: int = Field(default=262_144, ge=1024, le=16_777_216, description="Bytes of a request body, at most.")
+    confluence_allow_private: bool = Field(
+        default=False,
+        description="Whether Confluence may be on a private network, and be asked by plain http.",
+    )
     log_level: LogLevel = Field(default=LogLevel.INFO, description="Least severe kind of line in the log.")
     log_format: LogFormat = Field(
         default=LogFormat.TEXT, description="Lines of the log on stderr: `key=value` pairs, or a JSON object each."

@@ -10,6 +10,7 @@ from ledgix.formats import tokens
 from ledgix.formats.json import JsonObject
 from ledgix.formats.keys import PublicKey
 from ledgix_vault.clearance.clearance import Clearance, answer
+from ledgix_vault.documents.reader import DocumentReader
 from ledgix_vault.keys.ring import KeyRing
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.proofs import LogProofs
@@ -33,6 +34,7 @@ class Vault:
     proofs: LogProofs = field(default_factory=LogProofs)
     clock: Callable[[], int] = system_clock
     simulating: set[str] = field(default_factory=set)  # tenants with a simulation under way
+    documents: DocumentReader = field(default_factory=DocumentReader)
 
     def token_keys(self) -> Mapping[str, PublicKey]:
         """The token keys that are listed: those whose tokens may still be valid."""

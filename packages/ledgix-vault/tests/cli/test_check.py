@@ -16,15 +16,20 @@ from vault_testing.house import House, Template
 from ledgix_vault.app import open_keys, open_vault
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.documents.confluence import ConfluenceAccess
 from ledgix_vault.errors import StartRefused
+from ledgix_vault.operations.add_document import add_document
 from ledgix_vault.operations.check_vault import CheckReport, check_vault
+from ledgix_vault.operations.connect_confluence import connect_confluence
 from ledgix_vault.operations.create_tenant import create_tenant
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
 from ledgix_vault.operations.recover_logs import recover_logs
 from ledgix_vault.operations.register_tool_schema import register_tool_schema
 from ledgix_vault.operations.request_clearance import request_clearance
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
+from ledgix_vault.operations.steps.documents import Incoming
 from ledgix_vault.settings import Settings
+from ledgix_vault.sources.document import MediaKind, Origin
 from ledgix_vault.store import schema
 from ledgix_vault.store.dbapi import sqlite
 from ledgix_vault.store.high_water import read_cells
@@ -76,6 +81,9 @@ async def _live(house: House) -> None:
     await house.release(await house.suspend("agent", "rogue-*"))
     await house.suspend("tool", "wire_money")
     await house.checkpoint()
+    policy = Incoming("policy", "policy.md", MediaKind.MARKDOWN, Origin.UPLOAD, b"# Refunds\n\nAt most 500 USD.")
+    await add_document(house.core, owner, policy, None)
+    await connect_confluence(house.core, owner, ConfluenceAccess("https://wiki.example", "me@example.com", "token"))
     await house.ask(4500)
     await house.checkpoint()
 
@@ -365,6 +373,9 @@ EDITS = {
         "UPDATE tool_schema SET json_schema = json_set(json_schema, '$.title', 'x')",
         "is not the one that entry",
     ),
+    "a document's text": ("UPDATE document_version SET text = replace(text, '500', '900')", "its text is not"),
+    "a document's chunk": ("UPDATE document_chunk SET text = replace(text, '500', '900')", "says something else"),
+    "a connection": ("UPDATE confluence_connection SET base_url = 'https://evil.example'", "base_url"),
     "a tool schema's time": ("UPDATE tool_schema SET registered_at = 1", "another time"),
     "a tool schema gone": ("DELETE FROM tool_schema", "is missing"),
     "a tool schema's name": ("UPDATE tool_schema SET tool_name = 'other'", "no entry of the ledger made it"),

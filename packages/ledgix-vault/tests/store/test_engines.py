@@ -32,9 +32,15 @@ pytestmark = pytest.mark.anyio
 on_postgresql = pytest.mark.parametrize("template", ["postgresql"], indirect=True)
 
 
+def not_of_the_search_index(name: str | None, kind: str, _: object) -> bool:
+    """Each engine has its own; what it must find is tested with the documents."""
+    return kind != "table" or not str(name).startswith(schema.SEARCH_INDEX)
+
+
 def test_migrations_arrive_at_the_schema(vault: House) -> None:
     with vault.core.store.database.reader.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        options = {"compare_type": True, "compare_server_default": True, "include_name": not_of_the_search_index}
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, schema.metadata) == []
 
 

@@ -40,7 +40,7 @@ from ledgix_vault.settings import Settings
 from ledgix_vault.store.engine import Database
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.logs import events_of_request
-from ledgix_vault.store.schema import APPEND_ONLY, metadata
+from ledgix_vault.store.schema import APPEND_ONLY, SEARCH_INDEX, metadata
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
@@ -59,6 +59,7 @@ MADE_AT = 1_780_000_000_000_000
 OPENED_AT = MADE_AT + 3_600_000_000
 TENANTS = ("acme", "other")
 DATABASE = "vault"
+TABLES = (*metadata.tables, SEARCH_INDEX)
 
 
 class Clock:
@@ -109,7 +110,7 @@ class Template:
             for secret in secrets:
                 asyncio.run(_register_refunds(opened.vault, secret))
         if server:
-            server.keep(DATABASE, metadata.tables)
+            server.keep(DATABASE, TABLES)
         return cls(directory, secrets, server, url)
 
     @contextlib.contextmanager
@@ -119,7 +120,7 @@ class Template:
         shutil.rmtree(directory, ignore_errors=True)
         shutil.copytree(self.directory, directory)
         if self.server:
-            self.server.restore(DATABASE, metadata.tables)
+            self.server.restore(DATABASE, TABLES)
         settings = Settings.load(data_dir=directory, database_url=self.database_url, **knobs)
         house = House(settings, self.secrets, self.server)
         try:
@@ -206,7 +207,7 @@ class House:
         """A backup of the database alone, as somebody might restore it."""
         self.close()
         if self.server:
-            self.server.keep(DATABASE, metadata.tables, under="backup")
+            self.server.keep(DATABASE, TABLES, under="backup")
         else:
             shutil.copy(self.settings.database_file, self.settings.data_dir / "backup")
         self.open()
@@ -215,7 +216,7 @@ class House:
         """Puts the backup back; the Vault is closed afterwards."""
         self.close()
         if self.server:
-            self.server.restore(DATABASE, metadata.tables, under="backup")
+            self.server.restore(DATABASE, TABLES, under="backup")
         else:
             shutil.copy(self.settings.data_dir / "backup", self.settings.database_file)
 

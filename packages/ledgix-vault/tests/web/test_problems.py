@@ -32,6 +32,7 @@ SAMPLES: dict[type[errors.VaultError], tuple[errors.VaultError, int, str]] = {
         (errors.NotFound(), 404, "not_found"),
         (errors.Conflict("burned", code="token_already_consumed"), 409, "token_already_consumed"),
         (errors.Invalid("not a number", "$.tool_args.amount"), 422, "invalid"),
+        (errors.DocumentRefused("It is a scan.", code="document_no_text_layer"), 422, "document_no_text_layer"),
         (errors.PolicyInvalid("one flaw", problems=[{"message": "no", "line": 3}]), 422, "policy_invalid"),
         (errors.TooLarge("at most 262144 bytes"), 413, "too_large"),
         (errors.Busy(2), 429, "busy"),

@@ -14,6 +14,7 @@ from itertools import islice
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.store.audit import audit_log
 from ledgix_vault.store.crosscheck.clearances import clearance_flaws
+from ledgix_vault.store.crosscheck.documents import document_flaws
 from ledgix_vault.store.crosscheck.limits import limit_flaws
 from ledgix_vault.store.crosscheck.logs import log_flaws, whole_flaws
 from ledgix_vault.store.crosscheck.reading import readable
@@ -88,6 +89,7 @@ def _check_tenant(
         *_found(ledger_flaws),
         *_found(partial(log_flaws, connection, tenant_id, cells)),
         *_found(partial(tenant_flaws, connection, tenant_id)),
+        *_found(partial(document_flaws, connection, tenant_id)),
         *_found(row_flaws),
     ]
     return CheckedTenant(tenant_id, name, counts[0], counts[1], tuple(flaws))

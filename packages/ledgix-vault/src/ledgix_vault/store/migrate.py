@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.engine import Database
-from ledgix_vault.store.schema import metadata
+from ledgix_vault.store.schema import SEARCH_INDEX, metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
@@ -40,6 +40,7 @@ def create_schema(database: Database) -> None:
 def drop_schema(database: Database) -> None:
     """Takes away what `create_schema` made, for an initialisation that failed."""
     with database.writer.begin() as connection:
+        connection.exec_driver_sql(f"DROP TABLE {SEARCH_INDEX}")
         metadata.drop_all(connection)
         connection.exec_driver_sql(f"DROP TABLE {VERSION_TABLE}")
         if not database.is_sqlite:

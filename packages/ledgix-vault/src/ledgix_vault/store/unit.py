@@ -74,15 +74,18 @@ class Unit:
         self._group.write_staged_rows()
         return self._group.connection.execute(statement, parameters)
 
-    def write(self, statement: Executable, parameters: dict[str, Any] | None = None) -> int:
-        """Runs an UPDATE or DELETE behind this unit's savepoint; the number of rows it touched."""
+    def write(self, statement: Executable, parameters: dict[str, Any] | list[dict[str, Any]] | None = None) -> int:
+        """Runs an UPDATE or DELETE, or an INSERT that this unit must see itself, behind its savepoint; the number of
+        rows that it touched."""
         return self._execute(statement, parameters).rowcount
 
     def write_returning(self, statement: Executable) -> list[Any]:
         """Runs an UPDATE … RETURNING behind this unit's savepoint; the rows it returns."""
         return list(self._execute(statement, None).all())
 
-    def _execute(self, statement: Executable, parameters: dict[str, Any] | None) -> CursorResult[Any]:
+    def _execute(
+        self, statement: Executable, parameters: dict[str, Any] | list[dict[str, Any]] | None
+    ) -> CursorResult[Any]:
         self._group.write_staged_rows()
         if self._savepoint is None:
             self._savepoint = self._group.connection.begin_nested()

@@ -9,7 +9,17 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 import ledgix_vault
 from ledgix_vault.vault import Vault
-from ledgix_vault.web.api import ledger, limits, open, policies, reviews, simulation, suspensions, understanding
+from ledgix_vault.web.api import (
+    documents,
+    ledger,
+    limits,
+    open,
+    policies,
+    reviews,
+    simulation,
+    suspensions,
+    understanding,
+)
 from ledgix_vault.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from ledgix_vault.web.hot import App, HotPath
 from ledgix_vault.web.openapi import describe
@@ -18,7 +28,7 @@ from ledgix_vault.worker import Worker
 
 DESCRIPTION = "Decides tool calls by policy, issues one-call tokens, keeps a tamper-evident ledger."
 
-ROOMS = (open, policies, understanding, limits, simulation, reviews, suspensions, ledger)
+ROOMS = (open, policies, understanding, limits, simulation, documents, reviews, suspensions, ledger)
 """What the API has, in the order of its description."""
 
 

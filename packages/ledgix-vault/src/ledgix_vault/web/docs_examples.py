@@ -63,6 +63,18 @@ BODIES: dict[str, dict[str, Any]] = {
         },
         "money": {"stripe_refund": {"amount": {"currency": {"field": "currency"}, "unit": "minor"}}},
     },
+    "PastedDocument": {
+        "name": "Refund policy",
+        "text": "# Refunds\n\nRefunds above 100 USD need the approval of a manager.",
+        "format": "markdown",
+        "document_id": "refund-policy",
+    },
+    "ConfluenceImport": {"page_id": "98310"},
+    "ConfluenceConnection": {
+        "base_url": "https://acme.atlassian.net/wiki",
+        "email": "ledgix@acme.example",
+        "token": "ATATT3x…",
+    },
     "ReviewDecision": {"approved": True, "review_reason": "The customer was charged twice."},
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
@@ -72,6 +84,9 @@ PARAMETERS = {
     "policy_id": "refunds",
     "suspension_id": "0197a3c4-6d6e-7f80-91a2-b3c4d5e6f709",
     "tool_name": "stripe_refund",
+    "document_id": "refund-policy",
+    "version": "1",
+    "q": "refund",
     "status": "pending",
     "limit": "20",
     "keys": "20",

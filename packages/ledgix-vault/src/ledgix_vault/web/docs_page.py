@@ -20,7 +20,7 @@ CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _URL = '"$LEDGIX_VAULT_URL'
-_SECTIONS = ("Clearance", "Policies", "Reviews", "Suspensions", "Ledger", "Open")
+_SECTIONS = ("Clearance", "Policies", "Documents", "Reviews", "Suspensions", "Ledger", "Open")
 _REFERENCE = "#/components/schemas/"
 
 

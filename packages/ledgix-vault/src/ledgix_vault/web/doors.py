@@ -69,16 +69,17 @@ async def read_body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(f"The body is longer than {limit} bytes.")
-    body, more = b"", True
+    parts, length, more = [], 0, True
     while more:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise Invalid("The connection ended before the body did.")
-        body += message.get("body", b"")
-        if len(body) > limit:
+        parts.append(message.get("body", b""))
+        length += len(parts[-1])
+        if length > limit:
             raise TooLarge(f"The body is longer than {limit} bytes.")
         more = message.get("more_body", False)
-    return body
+    return b"".join(parts)
 
 
 async def knock(request: Request, store: Store, limit: int) -> Knock:

@@ -39,6 +39,7 @@ STATUS: Final[Mapping[type[errors.VaultError], HTTPStatus]] = {
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.PolicyInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.DocumentRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Busy: HTTPStatus.TOO_MANY_REQUESTS,
     errors.NotYetCheckpointed: HTTPStatus.TOO_MANY_REQUESTS,

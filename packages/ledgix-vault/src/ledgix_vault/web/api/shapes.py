@@ -11,6 +11,7 @@ from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.limits.findings import Result
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.reviews.review import ReviewStatus
+from ledgix_vault.sources.document import LONGEST_NAME, FindingCode, MediaKind, Origin
 from ledgix_vault.tenancy.suspensions import SuspensionKind
 
 Schema = dict[str, Any]
@@ -51,12 +52,13 @@ def an_object(required: dict[str, Schema], optional: dict[str, Schema] | None = 
     return {"type": "object", "properties": {**required, **(optional or {})}, "required": list(required)}
 
 
-def answers(name: str, *errors: int, authenticated: bool = True) -> dict[str, Any]:
+def answers(name: str, *errors: int, authenticated: bool = True, binary: bool = False) -> dict[str, Any]:
     """For a route: what a good answer looks like, and which problems there may be."""
+    media_type = "application/octet-stream" if binary else "application/json"
     statuses = {*errors, 500, *((401, 403, 413, 422, 429, 503) if authenticated else ())}
     return {
         "responses": {
-            200: {"description": "Done", "content": {"application/json": {"schema": ref(name)}}},
+            200: {"description": "Done", "content": {media_type: {"schema": ref(name)}}},
             **{status: problem_answer(status) for status in sorted(statuses)},
         }
     }
@@ -93,6 +95,17 @@ IDEMPOTENCY_PARAMETER = {
     "description": "One key for all retries of one request (24 h): the same answer, never a second effect.",
 }
 
+DOCUMENT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": ref("PastedDocument")},
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    },
+    "parameters": [IDEMPOTENCY_PARAMETER],
+}
+
 _BUCKET = one_of(*ConfidenceBucket)
 _EFFECT = one_of(*Effect)
 _TEXT_OR_NULL = or_null(STRING)
@@ -120,6 +133,34 @@ _DRAFT_FIELDS: dict[str, Schema] = {
     "version": {"anyOf": [INTEGER, NULL], "description": "A stored version instead, by its number"},
 }
 _TOOL_NAME = {"type": "string", "minLength": 1, "maxLength": 256}
+
+_DOCUMENT: dict[str, Schema] = {
+    "document_id": STRING,
+    "document_version_id": UUID,
+    "version": INTEGER,
+    "name": STRING,
+    "media_type": one_of(*MediaKind),
+    "origin": one_of(*Origin),
+    "original_sha256": HASH,
+    "original_size": INTEGER,
+    "text_sha256": HASH,
+    "text_length": INTEGER,
+    "pages": or_null(INTEGER),
+    "chunks": INTEGER,
+    "chunks_sha256": HASH,
+    "findings": a_list(ref("Finding")),
+    "newest": BOOLEAN,
+    "added_at": MOMENT,
+    "added_by": STRING,
+}
+_CHUNK: dict[str, Schema] = {
+    "chunk": INTEGER,
+    "page": or_null(INTEGER),
+    "heading": a_list(STRING),
+    "begins": INTEGER,
+    "ends": INTEGER,
+    "text": STRING,
+}
 
 COMPONENTS: dict[str, Schema] = {
     "Problem": an_object(
@@ -369,6 +410,33 @@ COMPONENTS: dict[str, Schema] = {
             "is_partial": {**BOOLEAN, "description": "The server has more, on a further page"},
         }
     ),
+    "PastedDocument": an_object(
+        {"name": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}, "text": STRING},
+        {"document_id": STRING, "format": one_of("text", "markdown", "html")},
+    ),
+    "Document": an_object(_DOCUMENT),
+    "DocumentList": an_object({"documents": a_list(ref("Document"))}),
+    "DocumentVersions": an_object({"versions": a_list(ref("Document"))}),
+    "DocumentRemoved": an_object({"document_id": STRING, "removed_versions": INTEGER}),
+    "DocumentChunks": an_object({**_DOCUMENT, "chunks": a_list(ref("Chunk"))}),
+    "DocumentText": an_object({"document_version_id": UUID, "text_sha256": HASH, "text": STRING}),
+    "OriginalBytes": {"type": "string", "format": "binary"},
+    "Finding": an_object({"code": one_of(*FindingCode), "message": STRING}),
+    "Chunk": an_object(_CHUNK),
+    "Clause": an_object(
+        {
+            "document_id": STRING,
+            "document_version_id": UUID,
+            "version": INTEGER,
+            "name": STRING,
+            "text_sha256": HASH,
+            **_CHUNK,
+        }
+    ),
+    "ClauseList": an_object({"clauses": a_list(ref("Clause"))}),
+    "ConfluenceImport": an_object({}, {"page_id": STRING, "space_key": STRING}),
+    "ConfluenceSettings": an_object({"base_url": STRING, "email": STRING}),
+    "ConfluenceConnection": an_object({"base_url": STRING, "email": STRING, "token": STRING}),
     "ReviewItem": an_object(
         {
             "request_id": UUID,
