@@ -23,7 +23,7 @@ from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.errors import Unavailable
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key
 from ledgix_vault.operations.verify_ledger import verify_ledger
-from ledgix_vault.policy.snapshot import ActivePolicy
+from ledgix_vault.policy.versions import PolicyVersion
 from ledgix_vault.store import schema
 from ledgix_vault.store.logs import load_checkpoints
 from ledgix_vault.tenancy.api_keys import hash_secret
@@ -103,7 +103,7 @@ async def test_a_retry_after_a_failed_commit_has_one_effect(name: str, fault: Fa
     assert len(events(vault)) == before + 1
 
 
-def assert_replayed(answer: Answer | ActivePolicy) -> None:
+def assert_replayed(answer: Answer | PolicyVersion) -> None:
     assert not isinstance(answer, Answer) or answer.replayed
 
 

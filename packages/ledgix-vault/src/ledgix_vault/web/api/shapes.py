@@ -10,6 +10,7 @@ from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.limits.findings import Result
 from ledgix_vault.policy.model import Effect
+from ledgix_vault.policy.versions import VersionState
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.tenancy.suspensions import SuspensionKind
 
@@ -247,6 +248,7 @@ COMPONENTS: dict[str, Schema] = {
             "policy_version_id": UUID,
             "version": INTEGER,
             "policy_content_hash": HASH,
+            "state": one_of(*VersionState),
             "rules": a_list(ref("Rule")),
             "uncompiled": a_list(STRING),
             "otherwise": _EFFECT,
@@ -385,6 +387,7 @@ COMPONENTS: dict[str, Schema] = {
             "quorum": {"type": "integer", "minimum": 1, "maximum": 10},
             "separation_of_duties": BOOLEAN,
             "default_verdict": one_of("review", "deny"),
+            "two_person_activation": BOOLEAN,
         },
     ),
     "SuspensionRequest": an_object(
