@@ -42,6 +42,14 @@ async def consumed(vault: House) -> Any:
     return asked
 
 
+async def a_confirmed_version(vault: House) -> Any:
+    return await vault.confirm((await vault.draft("Refunds must not exceed $10")).version)
+
+
+async def a_second_active_version(vault: House) -> Any:
+    return await vault.register("Refunds must not exceed $10")
+
+
 def nothing_happens() -> None:
     return None
 
@@ -71,6 +79,19 @@ CASES = {
     "register a policy": Case(
         lambda vault, _, key: vault.register("Amounts above 10 USD need review", policy_id="small", key=key)
     ),
+    "draft a version": Case(lambda vault, _, key: vault.draft("Refunds must not exceed $10", key=key)),
+    "confirm a version": Case(
+        lambda vault, draft, key: vault.confirm(draft.version, key=key),
+        prepare=lambda vault: vault.draft("Refunds must not exceed $10"),
+    ),
+    "activate a version": Case(
+        lambda vault, version, key: vault.activate(version.version, key=key), prepare=a_confirmed_version
+    ),
+    "shadow a version": Case(
+        lambda vault, version, key: vault.shadow(version.version, key=key), prepare=a_confirmed_version
+    ),
+    "retire a version": Case(lambda vault, _, key: vault.retire(1, key=key)),
+    "roll back": Case(lambda vault, _, key: vault.roll_back(key=key), prepare=a_second_active_version),
 }
 
 

@@ -135,7 +135,8 @@ class Snapshot:
             schema=schema,
             money=money,
             amounts=tuple(money) or _AMOUNT,
-            needs_unit=any(_is_momentary(each) for each in plans),
+            needs_unit=any(_is_momentary(each) for each in plans)
+            or any(other.coverage(tool_name).needs_unit for _, other in self.alternatives),
             limited=any(each.policy.document.limits for each in plans),
         )
 

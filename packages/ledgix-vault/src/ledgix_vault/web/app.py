@@ -9,10 +9,11 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 import ledgix_vault
 from ledgix_vault.vault import Vault
-from ledgix_vault.web.api import ledger, limits, open, policies, reviews, simulation, suspensions
+from ledgix_vault.web.api import ledger, limits, open, policies, policy_versions, reviews, simulation, suspensions
 from ledgix_vault.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from ledgix_vault.web.hot import App, HotPath
 from ledgix_vault.web.openapi import describe
+from ledgix_vault.web.paths import AsSent
 from ledgix_vault.web.problems import HANDLERS
 from ledgix_vault.worker import Worker
 
@@ -32,10 +33,10 @@ def build_app(vault: Vault, worker: Worker) -> App:
         exception_handlers=HANDLERS,
     )
     api.state.vault, api.state.worker = vault, worker
-    for room in (open, policies, limits, simulation, reviews, suspensions, ledger):
+    for room in (open, policies, policy_versions, limits, simulation, reviews, suspensions, ledger):
         api.include_router(room.router)
     _describe_itself(api)
-    return HotPath(vault, api)
+    return HotPath(vault, AsSent(api))
 
 
 def _describe_itself(api: FastAPI) -> None:

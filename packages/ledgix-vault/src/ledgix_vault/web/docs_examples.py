@@ -35,6 +35,14 @@ BODIES: dict[str, dict[str, Any]] = {
         "last": 1000,
     },
     "DryRunRequest": {"tool_name": "stripe_refund", "tool_args": {"amount": 45, "currency": "USD"}},
+    "PolicyDraft": {
+        "description": "What the billing agents may refund",
+        "rules": ["Refunds must not exceed $500", "Amounts above 100 USD need review"],
+        "tools": ["stripe_refund"],
+    },
+    "PolicyConfirmation": {"set_aside": ["Be kind to customers."]},
+    "PolicyRollback": {"version": 3},
+    "Nothing": {},
     "JsonSchema": {
         "type": "object",
         "properties": {"amount": {"type": "number", "minimum": 0}, "currency": {"enum": ["USD", "EUR"]}},
@@ -67,6 +75,8 @@ PARAMETERS = {
     "policy_id": "refunds",
     "suspension_id": "0197a3c4-6d6e-7f80-91a2-b3c4d5e6f709",
     "tool_name": "stripe_refund",
+    "number": "4",
+    "last": "1000",
     "status": "pending",
     "limit": "20",
     "keys": "20",

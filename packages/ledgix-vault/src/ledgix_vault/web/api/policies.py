@@ -28,7 +28,7 @@ async def post_policy(vault: TheVault, asked: AKnock) -> Response:
     What compiles becomes executable at once; a sentence that does not is kept, reported in `message`, and sends the
     requests that the policy covers to review. A new registration of the same `policy_id` is a new version.
     """
-    active, replayed = await register_policy(vault, asked.caller, _registration(asked.json()), asked.key)
+    active, replayed = await register_policy(vault, asked.caller, registration(asked.json()), asked.key)
     return exact_json(_answer(active), replayed=replayed)
 
 
@@ -74,7 +74,8 @@ async def get_tool_schema(tool_name: str, vault: TheVault, caller: Caller) -> Re
     return exact_json({"tool_name": tool_name, "schema": found.to_json()})
 
 
-def _registration(content: JsonObject) -> Registration:
+def registration(content: JsonObject) -> Registration:
+    """A policy as the body has it; raises `Invalid` naming the member that is wrong."""
     policy_id = content.get("policy_id")
     if not isinstance(policy_id, str) or not 1 <= len(policy_id) <= LONGEST_POLICY_ID or not policy_id.isprintable():
         raise Invalid(f"is required: 1 to {LONGEST_POLICY_ID} printable characters", path="$.policy_id")
