@@ -12,7 +12,7 @@ import jsonschema_rs
 import pytest
 from fastapi import FastAPI
 
-from ledgix_vault.web.api import ledger, limits, open, policies, reviews, simulation, suspensions
+from ledgix_vault.web.api import ledger, limits, open, policies, policy_versions, reviews, simulation, suspensions
 from ledgix_vault.web.docs_examples import BODIES
 from ledgix_vault.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from ledgix_vault.web.openapi import describe
@@ -23,7 +23,7 @@ VOID = {"meta", "br", "hr", "link", "img", "input"}
 @pytest.fixture(scope="module")
 def description() -> dict[str, Any]:
     api = FastAPI(title="Ledgix Vault", version="1", description="Says `yes` & <no>.")
-    for room in (open, policies, limits, simulation, reviews, suspensions, ledger):
+    for room in (open, policies, policy_versions, limits, simulation, reviews, suspensions, ledger):
         api.include_router(room.router)
     return describe(api)
 

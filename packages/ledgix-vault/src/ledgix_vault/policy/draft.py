@@ -124,7 +124,7 @@ def marked(document: PolicyDocument, set_aside: Sequence[str], settled: Sequence
     """The document with further marks of a person: sentences set aside, documents (by id) settled. With less text left
     open, its `otherwise` is again what was written."""
     aside = {*document.set_aside, *set_aside}
-    written = parse_definition(document.definition) if document.definition else _sentences_alone(document.tools)
+    written = parse_definition(document.definition) if document.definition else sentences_alone(document.tools)
     found = replace(
         document,
         otherwise=written.otherwise,
