@@ -9,6 +9,9 @@ from typing import Any
 import httpx2
 import jsonschema_rs
 
+AS_SENT = "/policies/"
+"""Below it a parameter is one segment of the path as it was sent; elsewhere it may hold slashes."""
+
 
 class Description:
     """What a running Vault says about its operations, fetched at first use."""
@@ -25,12 +28,15 @@ class Description:
     @cached_property
     def _paths(self) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
         """Plain paths before those with parameters, and longer ones before those that would swallow them."""
-        paths = sorted(self.document["paths"].items(), key=lambda item: ("{" in item[0], -item[0].count("/")))
-        return [(re.compile(re.sub(r"\{\w+\}", "(?:.+)", path)), operations) for path, operations in paths]
+        paths = sorted(
+            self.document["paths"].items(), key=lambda item: ("{" in item[0], -item[0].count("/"), item[0].count("{"))
+        )
+        return [(re.compile(re.sub(r"\{\w+\}", _parameter(path), path)), operations) for path, operations in paths]
 
     def check(self, response: httpx2.Response) -> None:
         """Fails unless this is an answer that the operation may give; what isn't described may answer anything."""
-        method, path = response.request.method, response.request.url.path
+        method, url = response.request.method, response.request.url
+        path = url.raw_path.decode().partition("?")[0] if url.path.startswith(AS_SENT) else url.path
         operation = self._operation(method.lower(), path)
         if operation is None:
             return
@@ -55,3 +61,7 @@ class Description:
             whole = {**schema, "components": self.document["components"]}
             self._validators[name] = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
         return self._validators[name]
+
+
+def _parameter(path: str) -> str:
+    return "[^/]+" if path.startswith(AS_SENT) else "(?:.+)"

@@ -73,7 +73,7 @@ class Key:
 
     def post(self, path: str, body: Any = None, *, once: str | None = None) -> httpx2.Response:
         """`body` is JSON, or bytes as they are; `once` is the Idempotency-Key."""
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.send("POST", path, content=content, headers={"Idempotency-Key": once} if once else {})
 
     def put(self, path: str, body: Any) -> httpx2.Response:

@@ -14,6 +14,7 @@ import pytest
 from running_vault import Tenant, succeeded
 from wire import MEDIUM, SMALL, TOOL, UNKNOWN, jti_of, problem
 
+DENIES = {"definition": "rules: [{id: all, effect: deny, when: []}]", "tools": ["secret_tool"]}
 Case = Callable[[Tenant, Tenant], None]
 CASES: dict[str, Case] = {}
 SECRET = "# Margins\n\nThe secret margins are 40 percent."
@@ -38,13 +39,14 @@ def nothing_of(victim: Tenant, seen: Any) -> None:
 
 @pytest.fixture
 def victim(other: Tenant) -> Tenant:
-    """Has a policy, a schema, a document, a Confluence, an approval, a pending review and settings of its own."""
+    """Has a policy with a draft, a schema, a document, a Confluence, requests, a review and settings of its own."""
     other.register_refunds()
     other.register("secret", definition="rules: [{id: all, effect: approve, when: []}]", tools=["secret_tool"])
     succeeded(other.full.put("/tool-schemas/secret_tool", {"type": "object"}))
     document = {"name": "secret.md", "text": SECRET, "format": "markdown", "document_id": "secret"}
     succeeded(other.full.post("/documents", document))
     succeeded(other.full.put("/confluence-settings", CONFLUENCE))
+    succeeded(other.full.post("/policies/secret/versions", DENIES))
     other.set_reviews(quorum=1, review_expiry_seconds=1234)
     other.agent.ask(TOOL, SMALL)
     other.agent.ask(TOOL, MEDIUM)
@@ -137,6 +139,80 @@ def _(asking: Tenant, victim: Tenant) -> None:
     seen = [succeeded(each.full.post("/policies/understand", question)) for each in (asking, victim)]
     assert [answer["understandings"][0]["understood"] for answer in seen] == [False, True]
     nothing_of(victim, seen[0])
+
+
+@case("GET /policies")
+def _(asking: Tenant, victim: Tenant) -> None:
+    assert asking.full.read("/policies") == {"policies": []}
+
+
+@case("GET /policies/{policy_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/policies/secret"), 404, "not_found")
+
+
+@case("GET /policies/{policy_id}/versions")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/policies/secret/versions"), 404, "not_found")
+
+
+@case("POST /policies/{policy_id}/versions")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """The same id in two tenants is two policies."""
+    assert succeeded(asking.full.post("/policies/secret/versions", DENIES))["version"] == 1
+    assert len(victim.full.read("/policies/secret/versions")["versions"]) == 2
+
+
+@case("GET /policies/{policy_id}/versions/{number}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/policies/secret/versions/1"), 404, "not_found")
+
+
+def no_move(move: str, asking: Tenant, victim: Tenant) -> None:
+    before = victim.full.read("/policies/secret/versions")
+    for number in (1, 2):
+        problem(asking.full.post(f"/policies/secret/versions/{number}/{move}"), 404, "not_found")
+    assert victim.full.read("/policies/secret/versions") == before
+
+
+@case("POST /policies/{policy_id}/versions/{number}/confirm")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_move("confirm", asking, victim)
+
+
+@case("POST /policies/{policy_id}/versions/{number}/activate")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_move("activate", asking, victim)
+
+
+@case("POST /policies/{policy_id}/versions/{number}/shadow")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_move("shadow", asking, victim)
+
+
+@case("POST /policies/{policy_id}/versions/{number}/retire")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_move("retire", asking, victim)
+
+
+@case("POST /policies/{policy_id}/rollback")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.post("/policies/secret/rollback"), 409, "nothing_before")
+    problem(asking.full.post("/policies/secret/rollback", {"version": 1}), 404, "not_found")
+    assert victim.agent.ask("secret_tool")["status"] == "approved"
+
+
+@case("GET /policies/{policy_id}/diff")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.get("/policies/secret/diff", **{"from": 1, "to": 2}), 404, "not_found")
+
+
+@case("GET /policies/{policy_id}/shadow-report")
+def _(asking: Tenant, victim: Tenant) -> None:
+    succeeded(victim.full.post("/policies/secret/versions/2/confirm"))
+    succeeded(victim.full.post("/policies/secret/versions/2/shadow"))
+    problem(asking.full.get("/policies/secret/shadow-report"), 404, "no_shadow")
+    problem(asking.full.get("/policies/secret/shadow-report", version=2), 404, "not_found")
 
 
 @case("GET /tool-schemas")

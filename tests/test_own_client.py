@@ -192,6 +192,28 @@ def test_policies_schemas_and_settings(full: Ledgix, client: Ledgix) -> None:
         assert (forbidden.value.status, forbidden.value.code) == (403, "missing_scope")
 
 
+def test_the_life_of_a_policy_version(full: Ledgix, client: Ledgix) -> None:
+    full.register_policy("eu/gifts", ["Refunds must not exceed $50"], tools=[TOOL])
+    assert full.draft_policy_version("eu/gifts", rules=["Refunds must not exceed $5"], tools=[TOOL]).version == 2
+    assert full.confirm_policy_version("eu/gifts", 2).state == "confirmed"
+    assert full.shadow_policy_version("eu/gifts", 2).state == "shadow"
+    client.request_clearance(TOOL, {"amount": 20})
+    report = full.shadow_report("eu/gifts", last=10)
+    assert (report.evaluated, report.differed, report.differences[0]["shadow"]) == (1, 1, "denied")
+    assert full.activate_policy_version("eu/gifts", 2).state == "active"
+    assert [each.version for each in full.policy_versions("eu/gifts", before=2)] == [1]
+    assert "$5" in full.policy_difference("eu/gifts", 1, 2).text
+    assert full.roll_back_policy("eu/gifts").version == 1
+    assert full.roll_back_policy("eu/gifts", 2).version == 2
+    assert full.retire_policy_version("eu/gifts", 2).state == "retired"
+    found = full.policy("eu/gifts")
+    assert (found.newest.version, found.active, found.shadow) == (2, None, None)
+    assert found in full.policies()
+    assert full.policy_version("eu/gifts", 2).answer["document"]
+    marked = full.draft_policy_version("eu/gifts", rules=["Refunds must not exceed $5", "be nice"], tools=[TOOL])
+    assert full.confirm_policy_version("eu/gifts", marked.version, set_aside=["be nice"]).version == marked.version + 1
+
+
 def test_a_flawed_policy_names_line_and_column(full: Ledgix) -> None:
     with pytest.raises(VaultRefused, match="line 1") as refused:
         full.register_policy("bad", definition="rules: [{id: a, effect: approve, when: ['args.amount <=']}]")

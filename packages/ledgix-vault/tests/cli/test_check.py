@@ -84,8 +84,20 @@ async def _live(house: House) -> None:
     policy = Incoming("policy", "policy.md", MediaKind.MARKDOWN, Origin.UPLOAD, b"# Refunds\n\nAt most 500 USD.")
     await add_document(house.core, owner, policy, None)
     await connect_confluence(house.core, owner, ConfluenceAccess("https://wiki.example", "me@example.com", "token"))
+    await _versions(house)
     await house.ask(4500)
     await house.checkpoint()
+
+
+async def _versions(house: House) -> None:
+    """Version 3 came and went, version 4 is a shadow, version 5 waits; version 2 is active."""
+    for number in (3, 4, 5):
+        await house.draft(f"Refunds must not exceed ${number}00")
+    for number in (3, 4):
+        await house.confirm(number)
+    await house.activate(3)
+    await house.roll_back()
+    await house.shadow(4)
 
 
 @pytest.fixture(scope="session")
@@ -173,6 +185,7 @@ def test_looking_changes_nothing(settings: Settings) -> None:
 
 
 ACME = "(SELECT tenant_id FROM tenant WHERE name = 'acme')"
+ACTIVE = f"tenant_id = {ACME} AND state = 'active'"
 OTHER = "(SELECT tenant_id FROM tenant WHERE name = 'other')"
 APPROVED = f"tenant_id = {ACME} AND outcome = 'approved'"
 CONSUMED = f"{APPROVED} AND consumed_at IS NOT NULL AND pick_up_until IS NULL"
@@ -350,23 +363,56 @@ EDITS = {
     "a tenant gone": ("DELETE FROM tenant WHERE name = 'other'", "no such tenant"),
     "a log gone": (f"DELETE FROM log WHERE tenant_id = {OTHER}", "has no log"),
     "a policy's text": (
-        "UPDATE policy_version SET document = json_set(document, '$.description', 'x') WHERE active",
+        f"UPDATE policy_version SET document = json_set(document, '$.description', 'x') WHERE {ACTIVE}",
         "policy_content_hash",
     ),
-    "a policy's hash": (f"UPDATE policy_version SET content_hash = '{'0' * 64}' WHERE active", "content_hash"),
-    "a policy's number": ("UPDATE policy_version SET version = 9 WHERE active", "version"),
-    "a policy's time": ("UPDATE policy_version SET registered_at = 1 WHERE active", "registered_at"),
-    "a policy's author": ("UPDATE policy_version SET registered_by = 'me' WHERE active", "registered_by"),
-    "a policy put to sleep": ("UPDATE policy_version SET active = 0 WHERE active", "not active; by the ledger it is"),
-    "an old policy awake": (
-        f"UPDATE policy_version SET active = 0 WHERE tenant_id = {ACME};"
-        f"UPDATE policy_version SET active = 1 WHERE tenant_id = {ACME} AND version = 1",
-        "active; by the ledger it is not",
+    "a policy's hash": (f"UPDATE policy_version SET content_hash = '{'0' * 64}' WHERE {ACTIVE}", "content_hash"),
+    "a policy's number": (f"UPDATE policy_version SET version = 99 WHERE {ACTIVE}", "version"),
+    "a policy's time": (f"UPDATE policy_version SET registered_at = 1 WHERE {ACTIVE}", "registered_at"),
+    "a policy's writer": (f"UPDATE policy_version SET registered_by = 'me' WHERE {ACTIVE}", "registered_by"),
+    "a policy's authors": (f"UPDATE policy_version SET authors = '[]' WHERE {ACTIVE}", "authors"),
+    "a policy's confirmation": (f"UPDATE policy_version SET confirmed_at = 1 WHERE {ACTIVE}", "confirmed_at"),
+    "who confirmed": (f"UPDATE policy_version SET confirmed_by = 'me' WHERE {ACTIVE}", "confirmed_by"),
+    "what was confirmed": (
+        f"UPDATE policy_version SET confirmation_hash = '{'0' * 64}' WHERE {ACTIVE}",
+        "confirmation_hash",
     ),
-    "a policy gone": (f"DELETE FROM policy_version WHERE tenant_id = {ACME} AND active", "is missing"),
+    "a policy's activation": (f"UPDATE policy_version SET activated_at = 1 WHERE {ACTIVE}", "activated_at"),
+    "who activated": (f"UPDATE policy_version SET activated_by = 'me' WHERE {ACTIVE}", "activated_by"),
+    "where to go back": (f"UPDATE policy_version SET replaced = NULL WHERE {ACTIVE}", "replaced"),
+    "a policy put to sleep": (
+        f"UPDATE policy_version SET state = 'retired' WHERE {ACTIVE}",
+        "is retired; by the ledger it is active",
+    ),
+    "a draft in force": (
+        f"UPDATE policy_version SET state = 'retired' WHERE {ACTIVE};"
+        "UPDATE policy_version SET state = 'active' WHERE state = 'draft'",
+        "is active; by the ledger it is draft",
+    ),
+    "a draft confirmed": (
+        "UPDATE policy_version SET state = 'confirmed' WHERE state = 'draft'",
+        "is confirmed; by the ledger it is draft",
+    ),
+    "a shadow gone": (
+        "UPDATE policy_version SET state = 'confirmed' WHERE state = 'shadow'",
+        "is confirmed; by the ledger it is shadow",
+    ),
+    "another shadow": (
+        "UPDATE policy_version SET state = 'retired' WHERE state = 'shadow';"
+        "UPDATE policy_version SET state = 'shadow' WHERE state = 'draft'",
+        "is shadow; by the ledger it is draft",
+    ),
+    "an old policy awake": (
+        f"UPDATE policy_version SET state = 'retired' WHERE {ACTIVE};"
+        f"UPDATE policy_version SET state = 'active' WHERE tenant_id = {ACME} AND version = 1",
+        "is active; by the ledger it is retired",
+    ),
+    "a state that is none": (f"UPDATE policy_version SET state = 'x' WHERE {ACTIVE}", "by the ledger it is active"),
+    "a policy gone": (f"DELETE FROM policy_version WHERE {ACTIVE}", "is missing"),
     "a policy nobody registered": (
         "INSERT INTO policy_version SELECT tenant_id, 'new', 'new', 1, document, content_hash, registered_at,"
-        f" registered_by, 1 FROM policy_version WHERE tenant_id = {ACME} AND active",
+        " registered_by, 'active', authors, confirmed_at, confirmed_by, confirmation_hash, activated_at, activated_by,"
+        f" replaced FROM policy_version WHERE {ACTIVE}",
         "no entry of the ledger made it",
     ),
     "a tool schema": (

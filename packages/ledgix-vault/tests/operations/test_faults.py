@@ -23,7 +23,7 @@ from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.errors import Unavailable
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key
 from ledgix_vault.operations.verify_ledger import verify_ledger
-from ledgix_vault.policy.snapshot import ActivePolicy
+from ledgix_vault.policy.versions import PolicyVersion
 from ledgix_vault.store import schema
 from ledgix_vault.store.logs import load_checkpoints
 from ledgix_vault.tenancy.api_keys import hash_secret
@@ -40,6 +40,14 @@ async def consumed(vault: House) -> Any:
     asked = await vault.ask()
     await vault.consume(asked)
     return asked
+
+
+async def a_confirmed_version(vault: House) -> Any:
+    return await vault.confirm((await vault.draft("Refunds must not exceed $10")).version)
+
+
+async def a_second_active_version(vault: House) -> Any:
+    return await vault.register("Refunds must not exceed $10")
 
 
 def nothing_happens() -> None:
@@ -71,6 +79,19 @@ CASES = {
     "register a policy": Case(
         lambda vault, _, key: vault.register("Amounts above 10 USD need review", policy_id="small", key=key)
     ),
+    "draft a version": Case(lambda vault, _, key: vault.draft("Refunds must not exceed $10", key=key)),
+    "confirm a version": Case(
+        lambda vault, draft, key: vault.confirm(draft.version, key=key),
+        prepare=lambda vault: vault.draft("Refunds must not exceed $10"),
+    ),
+    "activate a version": Case(
+        lambda vault, version, key: vault.activate(version.version, key=key), prepare=a_confirmed_version
+    ),
+    "shadow a version": Case(
+        lambda vault, version, key: vault.shadow(version.version, key=key), prepare=a_confirmed_version
+    ),
+    "retire a version": Case(lambda vault, _, key: vault.retire(1, key=key)),
+    "roll back": Case(lambda vault, _, key: vault.roll_back(key=key), prepare=a_second_active_version),
 }
 
 
@@ -103,7 +124,7 @@ async def test_a_retry_after_a_failed_commit_has_one_effect(name: str, fault: Fa
     assert len(events(vault)) == before + 1
 
 
-def assert_replayed(answer: Answer | ActivePolicy) -> None:
+def assert_replayed(answer: Answer | PolicyVersion) -> None:
     assert not isinstance(answer, Answer) or answer.replayed
 
 

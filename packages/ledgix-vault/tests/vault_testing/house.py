@@ -21,21 +21,27 @@ from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.operations.activate_policy_version import activate_policy_version
 from ledgix_vault.operations.change_review_settings import change_review_settings
 from ledgix_vault.operations.clearance_status import clearance_status
+from ledgix_vault.operations.confirm_policy_version import Marks, confirm_policy_version
 from ledgix_vault.operations.consume_token import Consumption, consume_token
 from ledgix_vault.operations.create_tenant import Owner, create_tenant
 from ledgix_vault.operations.decide_review import Verdict, decide_review
+from ledgix_vault.operations.draft_policy_version import draft_policy_version
 from ledgix_vault.operations.manage_api_keys import create_api_key
 from ledgix_vault.operations.mint_token import mint_token
 from ledgix_vault.operations.register_policy import Registration, register_policy
 from ledgix_vault.operations.report_outcome import Told, report_outcome
 from ledgix_vault.operations.request_clearance import request_clearance
+from ledgix_vault.operations.retire_policy_version import retire_policy_version
+from ledgix_vault.operations.roll_back_policy import roll_back_policy
 from ledgix_vault.operations.run_due_jobs import run_due_jobs
+from ledgix_vault.operations.shadow_policy_version import shadow_policy_version
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.operations.suspend import release, suspend
-from ledgix_vault.policy.snapshot import ActivePolicy
+from ledgix_vault.policy.versions import PolicyVersion
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.engine import Database
 from ledgix_vault.store.idempotency import IdempotencyKey
@@ -367,7 +373,7 @@ class House:
         by: ApiKey | None = None,
         key: str | None = None,
         definition: str | None = None,
-    ) -> ActivePolicy:
+    ) -> PolicyVersion:
         """`POST /register-policy`"""
         caller = by or self.owner
         registration = Registration(policy_id, "", sentences, tools, definition)
@@ -376,6 +382,54 @@ class House:
             self.core, caller, registration, idempotency(caller, "/register-policy", key, body)
         )
         return active
+
+    async def draft(
+        self, *sentences: str, policy_id: str = "refunds", by: ApiKey | None = None, key: str | None = None, **how: Any
+    ) -> PolicyVersion:
+        """`POST /policies/{policy_id}/versions`"""
+        caller = by or self.owner
+        registration = Registration(policy_id, "", sentences, how.pop("tools", (TOOL,)), **how)
+        mark = idempotency(caller, f"/policies/{policy_id}/versions", key, _object({"rules": list(sentences)}))
+        drafted, _ = await draft_policy_version(self.core, caller, registration, mark)
+        return drafted
+
+    async def confirm(
+        self, number: int, *, by: ApiKey | None = None, key: str | None = None, **marks: tuple[str, ...]
+    ) -> PolicyVersion:
+        """`POST /policies/refunds/versions/{number}/confirm`"""
+        caller = by or self.owner
+        mark = self._move_key(caller, number, "confirm", key)
+        confirmed, _ = await confirm_policy_version(self.core, caller, "refunds", number, Marks(**marks), mark)
+        return confirmed
+
+    async def activate(self, number: int, *, by: ApiKey | None = None, key: str | None = None) -> PolicyVersion:
+        """`POST /policies/refunds/versions/{number}/activate`"""
+        caller = by or self.owner
+        mark = self._move_key(caller, number, "activate", key)
+        return (await activate_policy_version(self.core, caller, "refunds", number, mark))[0]
+
+    async def shadow(self, number: int, *, by: ApiKey | None = None, key: str | None = None) -> PolicyVersion:
+        """`POST /policies/refunds/versions/{number}/shadow`"""
+        caller = by or self.owner
+        mark = self._move_key(caller, number, "shadow", key)
+        return (await shadow_policy_version(self.core, caller, "refunds", number, mark))[0]
+
+    async def retire(self, number: int, *, by: ApiKey | None = None, key: str | None = None) -> PolicyVersion:
+        """`POST /policies/refunds/versions/{number}/retire`"""
+        caller = by or self.owner
+        mark = self._move_key(caller, number, "retire", key)
+        return (await retire_policy_version(self.core, caller, "refunds", number, mark))[0]
+
+    async def roll_back(
+        self, number: int | None = None, *, by: ApiKey | None = None, key: str | None = None
+    ) -> PolicyVersion:
+        """`POST /policies/refunds/rollback`"""
+        caller = by or self.owner
+        mark = self._move_key(caller, number or 0, "rollback", key)
+        return (await roll_back_policy(self.core, caller, "refunds", number, mark))[0]
+
+    def _move_key(self, caller: ApiKey, number: int, what: str, key: str | None) -> IdempotencyKey | None:
+        return idempotency(caller, f"/policies/refunds/versions/{number}/{what}", key, {})
 
     async def change(self, *, by: ApiKey | None = None, **changes: object) -> ReviewSettings:
         """`PUT /review-settings`"""

@@ -80,6 +80,9 @@ class FakeVault(FakeLog):
         self.requests: dict[str, Asked] = {}
         self.remembered: dict[str, tuple[bytes, int, dict]] = {}
         self.schemas: dict[str, dict] = {}
+        line = {"policy_id": "refunds", "version": 1, "policy_version_id": "v", "state": "active"}
+        version = {**line, "policy_content_hash": "0" * 64}
+        self.policy = {"policy_id": "refunds", "newest": version, "active": version, "shadow": None}
         self.review_settings = {"minimum_confidence_bucket": "high", "quorum": 1}
         self.seen: list[Seen] = []
         self.faults: list[tuple] = []
@@ -198,6 +201,19 @@ class FakeVault(FakeLog):
                 return self._consume(body)
             case "POST", "register-policy":
                 return 200, {"policy_id": body["policy_id"], "status": "registered", "message": "1 rule", "rules": []}
+            case "GET", "policies":
+                return 200, {"policies": [self.policy]}
+            case "GET", "policies", _:
+                return 200, self.policy
+            case "GET", "policies", _, "versions":
+                return 200, {"versions": [self.policy["newest"]]}
+            case "GET", "policies", _, "diff":
+                return 200, {"text": "Nothing differs.", "only_wording": False}
+            case "GET", "policies", _, "shadow-report":
+                counted = {"evaluated": 1, "agreed": 1, "differed": 0, "differences": []}
+                return 200, {"policy_id": "refunds", "version": 1, **counted}
+            case "GET" | "POST", "policies", *_:
+                return 200, self.policy["newest"]
             case "GET", "reviews":
                 return self._review_page(query)
             case "GET", "review-settings":

@@ -79,3 +79,23 @@ def test_one_client_in_one_loop_after_the_other(vault: FakeVault) -> None:
         assert asyncio.run(client.request_clearance("t", {"n": number})).is_approved
     gc.collect()
     assert len(client._clients) <= 1
+
+
+async def test_versions_of_a_policy(vault: FakeVault) -> None:
+    async with vault.async_client() as client:
+        (listed,) = await client.policies()
+        assert await client.policy("a/b") == listed
+        assert "/policies/a%2Fb" in vault.paths()
+        moved = [
+            await client.draft_policy_version("a/b", rules=["x"]),
+            await client.confirm_policy_version("a/b", 1, set_aside=["x"]),
+            await client.activate_policy_version("a/b", 1),
+            await client.shadow_policy_version("a/b", 1),
+            await client.retire_policy_version("a/b", 1),
+            await client.roll_back_policy("a/b"),
+            await client.policy_version("a/b", 1),
+            *await client.policy_versions("a/b"),
+        ]
+        assert moved == [listed.newest] * 8
+        assert not (await client.policy_difference("a/b", 1, 1)).only_wording
+        assert (await client.shadow_report("a/b")).agreed == 1

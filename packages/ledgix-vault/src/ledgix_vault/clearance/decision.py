@@ -71,6 +71,8 @@ class Decision(msgspec.Struct, frozen=True):
     decider: Decider = ENGINE
     effective_args: JsonObject | None = None
     limits: tuple[Finding, ...] = ()
+    shadow: tuple[JsonObject, ...] = ()
+    """What shadows would have said (`clearance.shadows`); never enforced."""
 
     @property
     def status(self) -> str:
@@ -154,8 +156,8 @@ def conclude(evaluation: Evaluation, settings: ReviewSettings, snapshot_hash: st
 
 
 def refused(decision: Decision, reason_code: str, reason: str) -> Decision:
-    """The same facts, denied for a reason that stands above the policies."""
-    return replace(decision, outcome=Outcome.DENIED, reason=reason, reason_code=reason_code)
+    """The same facts, denied for a reason that stands above the policies, and so above what shadows would have said."""
+    return replace(decision, outcome=Outcome.DENIED, reason=reason, reason_code=reason_code, shadow=())
 
 
 def suspended(suspension: Suspension, settings: ReviewSettings, snapshot_hash: str) -> Decision:

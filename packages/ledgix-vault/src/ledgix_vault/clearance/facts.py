@@ -74,4 +74,6 @@ def _beside(clearance: Clearance, kind: EventKind) -> JsonObject:
         beside["token"] = facts
     if kind in DECIDING and clearance.decision.limits:
         beside["limits"] = [finding.to_json() for finding in clearance.decision.limits]
+    if clearance.decision.shadow:
+        beside["shadow"] = list(clearance.decision.shadow)
     return beside

@@ -30,14 +30,15 @@ async def remove_document(vault: Vault, caller: ApiKey, document_id: str) -> int
 
 
 def _remove(caller: ApiKey, document_id: str, unit: Unit) -> Stored[int]:
+    snapshot = unit.tenant(caller.tenant_id).snapshot
     resting = [
         active.document.policy_id
-        for active in unit.tenant(caller.tenant_id).snapshot.policies
+        for active in (*snapshot.policies, *snapshot.shadows)
         if any(source.document_id == document_id for source in active.document.sources)
     ]
     if resting:
         raise Conflict(
-            f"The active policy {resting[0]} rests on this document; activate a version without it first.",
+            f"The policy {resting[0]} rests on this document; activate a version without it first.",
             code="document_in_use",
         )
     versions = remove_rows(unit, caller.tenant_id, document_id)

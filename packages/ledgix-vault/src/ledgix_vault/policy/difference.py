@@ -16,7 +16,7 @@ from ledgix.formats import jcs
 from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.policy.model import PolicyDocument
 
-_KEYS: Final = {"rules": "id", "limits": "id", "destinations": "id", "registers": "ref", "sources": "id"}
+_KEYS: Final = {"rules": "id", "limits": "id", "destinations": "id", "registers": "ref", "sources": "document_id"}
 _NOUNS: Final = {
     "rules": "rule",
     "tables": "table",

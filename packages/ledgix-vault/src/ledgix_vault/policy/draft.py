@@ -123,6 +123,20 @@ def draft_written(
     return replace(document, otherwise=settled_otherwise(document))
 
 
+def marked(document: PolicyDocument, set_aside: Sequence[str], settled: Sequence[str]) -> PolicyDocument:
+    """The document with further marks of a person: sentences set aside, documents (by id) settled. With less text left
+    open, its `otherwise` is again what was written."""
+    aside = {*document.set_aside, *set_aside}
+    written = parse_definition(document.definition) if document.definition else sentences_alone(document.tools)
+    found = replace(
+        document,
+        otherwise=written.otherwise,
+        set_aside=tuple(sentence for sentence in document.uncompiled if sentence in aside),
+        sources=tuple(replace(s, settled=s.settled or s.document_id in settled) for s in document.sources),
+    )
+    return replace(found, otherwise=settled_otherwise(found))
+
+
 def schema_problems(document: PolicyDocument, schemas: Mapping[str, ToolSchema]) -> tuple[Problem, ...]:
     """What in an existing document could not work with `schemas`: to be asked before a schema changes under it."""
     found: list[Problem] = []

@@ -7,7 +7,7 @@ tools are asked about all day; that memory is never visible in an answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
 from typing import NamedTuple
@@ -71,12 +71,18 @@ class Coverage(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """`number` grows with every change of the tenant's policies, schemas or default."""
+    """`number` grows with every change of the tenant's policies, schemas or default.
+
+    `shadows` are evaluated beside the active versions and never enforced. They are no part of `hash`: it says what
+    decided, and two decisions with one hash were made by the same; what a shadow would have said is recorded with the
+    id and the content hash of its version.
+    """
 
     number: int
     policies: Sequence[ActivePolicy]
     schemas: Mapping[str, ToolSchema]
     default: Effect
+    shadows: Sequence[ActivePolicy] = ()
     _remembered: dict[str, Coverage] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -103,6 +109,16 @@ class Snapshot:
         return self._by_id.get(policy_id)
 
     @cached_property
+    def alternatives(self) -> tuple[tuple[ActivePolicy, Snapshot], ...]:
+        """Each shadow, and this snapshot with it in the place of the active version."""
+        return tuple((shadow, self._with(shadow)) for shadow in self.shadows)
+
+    def _with(self, version: ActivePolicy) -> Snapshot:
+        policy_id = version.document.policy_id
+        others = [policy for policy in self.policies if policy.document.policy_id != policy_id]
+        return replace(self, policies=(*others, version), shadows=())
+
+    @cached_property
     def _sorted(self) -> tuple[ActivePolicy, ...]:
         return tuple(sorted(self.policies, key=attrgetter("document.policy_id")))
 
@@ -119,7 +135,8 @@ class Snapshot:
             schema=schema,
             money=money,
             amounts=tuple(money) or _AMOUNT,
-            needs_unit=any(_is_momentary(each) for each in plans),
+            needs_unit=any(_is_momentary(each) for each in plans)
+            or any(other.coverage(tool_name).needs_unit for _, other in self.alternatives),
             limited=any(each.policy.document.limits for each in plans),
         )
 

@@ -1,4 +1,4 @@
-"""Writing what a tenant's administration changes: settings, policies, tool schemas, keys, the tenant itself.
+"""Writing what a tenant's administration changes: settings, tool schemas, keys, the tenant itself.
 
 Whatever decides raises the snapshot's number with it, so that every decision from the next unit on is made by the new
 state. The ledger event is the caller's part.
@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from ledgix.formats import jcs
 from ledgix.formats.attestations import Attestation
 from ledgix.formats.keys import PublicKey
 from ledgix_vault.ids import new_id
-from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.schemas import ToolSchema
-from ledgix_vault.policy.snapshot import ActivePolicy
 from ledgix_vault.store import schema
 from ledgix_vault.store.signing_keys import signing_key_row
-from ledgix_vault.store.tenants import stored_object
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
 from ledgix_vault.tenancy.settings import ReviewSettings
 
-_T, _P, _S, _K = schema.tenant, schema.policy_version, schema.tool_schema, schema.api_key
+_T, _S, _K = schema.tenant, schema.tool_schema, schema.api_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +68,6 @@ def put_tool_schema(unit: Unit, tenant_id: str, parsed: ToolSchema) -> None:
     raise_snapshot_number(unit, tenant_id)
 
 
-def add_policy_version(unit: Unit, tenant_id: str, document: PolicyDocument, by: str) -> ActivePolicy:
-    """A new version of the document's policy, active in place of the one before; `by` is who registered it."""
-    mine = (_P.c.tenant_id == tenant_id, _P.c.policy_id == document.policy_id)
-    newest = unit.read(select(func.max(_P.c.version)).where(*mine)).scalar_one()
-    active = ActivePolicy(document=document, version_id=new_id(), version=(newest or 0) + 1)
-    unit.write(update(_P).where(*mine, _P.c.active).values(active=False))
-    stored = jcs.canonicalize(document.to_json()).decode()
-    unit.insert(
-        _P,
-        (
-            tenant_id,
-            active.version_id,
-            document.policy_id,
-            active.version,
-            stored,
-            document.content_hash,
-            unit.now,
-            by,
-            True,
-        ),
-    )
-    raise_snapshot_number(unit, tenant_id)
-    return active
-
-
-def load_policy_version(connection: Connection, tenant_id: str, version_id: str) -> ActivePolicy:
-    """A version as it was registered, active or not."""
-    row = connection.execute(select(_P).where(_P.c.tenant_id == tenant_id, _P.c.policy_version_id == version_id)).one()
-    return ActivePolicy(PolicyDocument.from_json(stored_object(row.document), {}), version_id, row.version)
-
-
 def add_api_key(unit: Unit, key: ApiKey, secret: str) -> None:
     """Stores a key, by the hash of its secret."""
     agent_ids = jcs.canonicalize(list(key.agent_ids)).decode()
@@ -142,6 +108,6 @@ def succeed_ledger_key(unit: Unit, tenant_id: str, old_key_id: str, fresh: Publi
 
 
 def raise_snapshot_number(unit: Unit, tenant_id: str) -> None:
-    """What decides has changed: whatever was prepared under the old state is made again."""
+    """What decides has changed: decisions that were made outside this transaction are made again."""
     unit.write(update(_T).where(_T.c.tenant_id == tenant_id).values(snapshot_number=_T.c.snapshot_number + 1))
     unit.tenant_changed(tenant_id)

@@ -282,4 +282,5 @@ def _decision(stored: JsonObject) -> Decision:
     for name in ("matched_rule_ids", "assumptions", "citations", "trace"):
         members[name] = tuple(members[name])
     members["limits"] = tuple(Finding.from_json(each) for each in members.get("limits", ()))
+    members["shadow"] = tuple(members.get("shadow", ()))  # younger than the oldest rows
     return Decision(**members)

@@ -98,7 +98,14 @@ policy_version = Table(
     Column("content_hash", Text, nullable=False),
     Column("registered_at", BigInteger, nullable=False),
     Column("registered_by", Text, nullable=False),
-    Column("active", Boolean, nullable=False),
+    Column("state", Text, nullable=False),  # draft | confirmed | active | shadow | retired
+    Column("authors", Text, nullable=False),  # who wrote it, as JSON: the first keys of rotation chains
+    Column("confirmed_at", BigInteger),
+    Column("confirmed_by", Text),
+    Column("confirmation_hash", Text),
+    Column("activated_at", BigInteger),
+    Column("activated_by", Text),
+    Column("replaced", Text),  # the version that was active when this one was activated
     PrimaryKeyConstraint("tenant_id", "policy_version_id"),
     UniqueConstraint("tenant_id", "policy_id", "version"),
 )
@@ -107,8 +114,16 @@ Index(
     policy_version.c.tenant_id,
     policy_version.c.policy_id,
     unique=True,
-    sqlite_where=policy_version.c.active,
-    postgresql_where=policy_version.c.active,
+    sqlite_where=policy_version.c.state == "active",
+    postgresql_where=policy_version.c.state == "active",
+)
+Index(
+    "uq_policy_version_shadow",
+    policy_version.c.tenant_id,
+    policy_version.c.policy_id,
+    unique=True,
+    sqlite_where=policy_version.c.state == "shadow",
+    postgresql_where=policy_version.c.state == "shadow",
 )
 
 clearance = Table(

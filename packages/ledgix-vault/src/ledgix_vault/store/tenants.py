@@ -11,6 +11,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.schemas import ToolSchema
 from ledgix_vault.policy.snapshot import ActivePolicy, Snapshot
+from ledgix_vault.policy.versions import VersionState
 from ledgix_vault.store import schema
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.scopes import Scope
@@ -32,9 +33,10 @@ def load_tenant_state(connection: Connection, tenant_id: str) -> TenantState:
         settings=settings,
         snapshot=Snapshot(
             number=row.snapshot_number,
-            policies=load_active_policies(connection, tenant_id, schemas),
+            policies=load_policies(connection, tenant_id, VersionState.ACTIVE),
             schemas=schemas,
             default=settings.default_verdict,
+            shadows=load_policies(connection, tenant_id, VersionState.SHADOW),
         ),
         keys=tuple(key for key, _ in keys),
         key_hashes=tuple(secret_hash for _, secret_hash in keys),
@@ -65,17 +67,16 @@ def load_tool_schemas(connection: Connection, tenant_id: str) -> dict[str, ToolS
     return {row.tool_name: ToolSchema.parse(row.tool_name, stored_object(row.json_schema)) for row in rows}
 
 
-def load_active_policies(
-    connection: Connection, tenant_id: str, schemas: dict[str, ToolSchema]
-) -> tuple[ActivePolicy, ...]:
-    """The active version of each policy, by policy id."""
+def load_policies(connection: Connection, tenant_id: str, state: VersionState) -> tuple[ActivePolicy, ...]:
+    """The version of each policy that is in a state of which there is only one, by policy id."""
     table = schema.policy_version
     rows = connection.execute(
-        select(table).where(table.c.tenant_id == tenant_id, table.c.active).order_by(table.c.policy_id)
+        select(table).where(table.c.tenant_id == tenant_id, table.c.state == str(state)).order_by(table.c.policy_id)
     )
     return tuple(
         ActivePolicy(
-            document=PolicyDocument.from_json(stored_object(row.document), schemas),
+            # The schemas of today don't decide whether a version can be read.
+            document=PolicyDocument.from_json(stored_object(row.document), {}),
             version_id=row.policy_version_id,
             version=row.version,
         )

@@ -23,6 +23,7 @@ class ReviewSettings:
     quorum: int = 1
     separation_of_duties: bool = False
     default_verdict: Effect = Effect.REVIEW  # for tools that no policy covers
+    two_person_activation: bool = False  # whoever wrote a policy version doesn't activate it
 
     def to_json(self) -> JsonObject:
         return {name: str(value) if isinstance(value, str) else value for name, value in asdict(self).items()}

@@ -15,6 +15,7 @@ from ledgix_vault.web.api import (
     limits,
     open,
     policies,
+    policy_versions,
     reviews,
     simulation,
     suspensions,
@@ -23,12 +24,13 @@ from ledgix_vault.web.api import (
 from ledgix_vault.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from ledgix_vault.web.hot import App, HotPath
 from ledgix_vault.web.openapi import describe
+from ledgix_vault.web.paths import AsSent
 from ledgix_vault.web.problems import HANDLERS
 from ledgix_vault.worker import Worker
 
 DESCRIPTION = "Decides tool calls by policy, issues one-call tokens, keeps a tamper-evident ledger."
 
-ROOMS = (open, policies, understanding, limits, simulation, documents, reviews, suspensions, ledger)
+ROOMS = (open, policies, policy_versions, understanding, limits, simulation, documents, reviews, suspensions, ledger)
 """What the API has, in the order of its description."""
 
 
@@ -48,7 +50,7 @@ def build_app(vault: Vault, worker: Worker) -> App:
     for room in ROOMS:
         api.include_router(room.router)
     _describe_itself(api)
-    return HotPath(vault, api)
+    return HotPath(vault, AsSent(api))
 
 
 def _describe_itself(api: FastAPI) -> None:

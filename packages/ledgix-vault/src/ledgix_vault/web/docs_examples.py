@@ -40,6 +40,14 @@ BODIES: dict[str, dict[str, Any]] = {
         "tools": ["stripe_refund"],
         "facts": {"order_status": {"enum": ["open", "delivered"]}},
     },
+    "PolicyDraft": {
+        "description": "What the billing agents may refund",
+        "rules": ["Refunds must not exceed $500", "Amounts above 100 USD need review"],
+        "tools": ["stripe_refund"],
+    },
+    "PolicyConfirmation": {"set_aside": ["Be kind to customers."]},
+    "PolicyRollback": {"version": 3},
+    "Nothing": {},
     "JsonSchema": {
         "type": "object",
         "properties": {"amount": {"type": "number", "minimum": 0}, "currency": {"enum": ["USD", "EUR"]}},
@@ -87,6 +95,8 @@ PARAMETERS = {
     "document_id": "refund-policy",
     "version": "1",
     "q": "refund",
+    "number": "4",
+    "last": "1000",
     "status": "pending",
     "limit": "20",
     "keys": "20",

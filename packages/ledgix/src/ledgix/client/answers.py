@@ -185,6 +185,97 @@ def read_policy(answer: JsonObject) -> PolicyRegistered:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """One version of a policy; `answer` has whatever else the Vault says of it, with `document` all that it says."""
+
+    policy_id: str
+    version: int
+    policy_version_id: str
+    policy_content_hash: str
+    state: str
+    answer: JsonObject = field(repr=False)
+
+
+def read_policy_version(answer: JsonObject) -> PolicyVersion:
+    said = Members(answer, "policy version")
+    return PolicyVersion(
+        said.text("policy_id"),
+        said.integer("version"),
+        said.text("policy_version_id"),
+        said.text("policy_content_hash"),
+        said.text("state"),
+        answer,
+    )
+
+
+def read_policy_versions(answer: JsonObject) -> tuple[PolicyVersion, ...]:
+    return tuple(read_policy_version(item) for item in Members(answer, "policy versions").objects("versions"))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySummary:
+    """A policy with its newest version, and the active one and the shadow where there are such."""
+
+    policy_id: str
+    newest: PolicyVersion
+    active: PolicyVersion | None
+    shadow: PolicyVersion | None
+
+
+def read_policy_summary(answer: JsonObject) -> PolicySummary:
+    said = Members(answer, "policy")
+    active, shadow = said.object_or_none("active"), said.object_or_none("shadow")
+    return PolicySummary(
+        said.text("policy_id"),
+        read_policy_version(said.object("newest")),
+        None if active is None else read_policy_version(active),
+        None if shadow is None else read_policy_version(shadow),
+    )
+
+
+def read_policies(answer: JsonObject) -> tuple[PolicySummary, ...]:
+    return tuple(read_policy_summary(item) for item in Members(answer, "policies").objects("policies"))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyDifference:
+    """What one version changes of another, in words; `answer` has it as data."""
+
+    text: str
+    only_wording: bool
+    answer: JsonObject = field(repr=False)
+
+
+def read_policy_difference(answer: JsonObject) -> PolicyDifference:
+    said = Members(answer, "policy difference")
+    return PolicyDifference(said.text("text"), said.boolean("only_wording"), answer)
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowReport:
+    """How often a shadow would have decided the same; `differences` has each other kind with example request ids."""
+
+    policy_id: str
+    version: int
+    evaluated: int
+    agreed: int
+    differed: int
+    differences: tuple[JsonObject, ...]
+
+
+def read_shadow_report(answer: JsonObject) -> ShadowReport:
+    said = Members(answer, "shadow report")
+    return ShadowReport(
+        said.text("policy_id"),
+        said.integer("version"),
+        said.integer("evaluated"),
+        said.integer("agreed"),
+        said.integer("differed"),
+        tuple(said.objects("differences")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewSummary:
     """A line of the review list; `answer` has whatever the Vault says beside the id."""
 

@@ -12,10 +12,14 @@ import httpx2
 from ledgix.client.answers import (
     Clearance,
     Consumed,
+    PolicyDifference,
     PolicyRegistered,
+    PolicySummary,
+    PolicyVersion,
     ReviewPage,
     ReviewSettings,
     ReviewSummary,
+    ShadowReport,
     ToolSchema,
 )
 from ledgix.client.asked import CallDetails, ClearanceRequest
@@ -130,6 +134,59 @@ class Ledgix:
                 policy_id, rules, tools=tools, description=description, definition=definition
             )
         )
+
+    def policies(self) -> tuple[PolicySummary, ...]:
+        """All policies, by id."""
+        return self._run(self._core.administration.policies())
+
+    def policy(self, policy_id: str) -> PolicySummary:
+        """One policy: its newest version, the active one and the shadow."""
+        return self._run(self._core.administration.policy(policy_id))
+
+    def policy_versions(
+        self, policy_id: str, *, limit: int = 100, before: int | None = None
+    ) -> tuple[PolicyVersion, ...]:
+        """A policy's versions, newest first; `before` leaves out that one and newer ones."""
+        return self._run(self._core.administration.policy_versions(policy_id, limit, before))
+
+    def policy_version(self, policy_id: str, version: int) -> PolicyVersion:
+        """One version; `answer["document"]` is everything that it says."""
+        return self._run(self._core.administration.policy_version(policy_id, version))
+
+    def draft_policy_version(self, policy_id: str, **draft: object) -> PolicyVersion:
+        """A new version by which nothing is decided yet: `rules`, `tools`, `definition`, `description`, `sources`."""
+        return self._run(self._core.administration.draft_policy_version(policy_id, draft))
+
+    def confirm_policy_version(
+        self, policy_id: str, version: int, *, set_aside: Sequence[str] = (), settle: Sequence[str] = ()
+    ) -> PolicyVersion:
+        """Confirms what the Vault understood. With marks on text that no rule stands for, a new version comes back."""
+        body = {"set_aside": list(set_aside), "settle": list(settle)}
+        return self._run(self._core.administration.move_policy_version(policy_id, version, "confirm", body))
+
+    def activate_policy_version(self, policy_id: str, version: int) -> PolicyVersion:
+        """Puts a confirmed version in force."""
+        return self._run(self._core.administration.move_policy_version(policy_id, version, "activate", {}))
+
+    def shadow_policy_version(self, policy_id: str, version: int) -> PolicyVersion:
+        """Evaluates a confirmed version beside the active one; recorded, never enforced."""
+        return self._run(self._core.administration.move_policy_version(policy_id, version, "shadow", {}))
+
+    def retire_policy_version(self, policy_id: str, version: int) -> PolicyVersion:
+        """Takes a version out of use; nothing takes the place of an active one."""
+        return self._run(self._core.administration.move_policy_version(policy_id, version, "retire", {}))
+
+    def roll_back_policy(self, policy_id: str, version: int | None = None) -> PolicyVersion:
+        """Goes back to the version that was active before, or to the one that is named."""
+        return self._run(self._core.administration.roll_back_policy(policy_id, version))
+
+    def policy_difference(self, policy_id: str, before: int, after: int) -> PolicyDifference:
+        """What the version `after` changes of the version `before`."""
+        return self._run(self._core.administration.policy_difference(policy_id, before, after))
+
+    def shadow_report(self, policy_id: str, *, last: int = 1000, version: int | None = None) -> ShadowReport:
+        """How the shadow would have decided the newest requests."""
+        return self._run(self._core.administration.shadow_report(policy_id, last, version))
 
     def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> ToolSchema:
         """Tells the Vault the types of a tool's arguments, as JSON Schema."""

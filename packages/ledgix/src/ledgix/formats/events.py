@@ -56,7 +56,11 @@ class EventKind(StrEnum):
     TOKEN_CONSUMED = "token.consumed"  # noqa: S105
     OUTCOME_REPORTED = "outcome.reported"
     POLICY_DRAFTED = "policy.drafted"
+    POLICY_CONFIRMED = "policy.confirmed"
     POLICY_ACTIVATED = "policy.activated"
+    POLICY_SHADOWED = "policy.shadowed"
+    POLICY_RETIRED = "policy.retired"
+    POLICY_ROLLED_BACK = "policy.rolled_back"
     SCHEMA_REGISTERED = "schema.registered"
     DOCUMENT_ADDED = "document.added"
     DOCUMENT_REMOVED = "document.removed"

@@ -12,6 +12,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decision, Outcome, conclude, refused, suspended
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.clearance.shadows import beside
 from ledgix_vault.errors import Conflict
 from ledgix_vault.operations.steps.limits import Findings, look_at_limits, within_limits
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
@@ -74,7 +75,11 @@ def decide_at(
 def _decide(state: TenantState, call: Call) -> Decision:
     if suspension := state.suspension_of(call.agent_id, call.tool_name):
         return suspended(suspension, state.settings, state.snapshot.hash)
-    return conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash)
+    evaluation = evaluate(state.snapshot, call)
+    decision = conclude(evaluation, state.settings, state.snapshot.hash)
+    if not state.snapshot.shadows:
+        return decision
+    return replace(decision, shadow=beside(state.snapshot, state.settings, call, evaluation))
 
 
 def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> tuple[Evaluation, Findings]:

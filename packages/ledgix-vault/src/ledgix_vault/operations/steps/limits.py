@@ -76,6 +76,7 @@ def within_limits(unit: Unit, tenant_id: str, call: Call, decision: Decision) ->
     effect, decisive = combined(looked.found)
     if effect is Effect.APPROVE:
         return decision
+    decision = replace(decision, shadow=())  # shadows are asked about rules; what the limits say stands above those
     policy = unit.tenant(tenant_id).snapshot.policy(decisive[0].policy_id)
     assert policy is not None
     return _denied(decision, decisive, policy) if effect is Effect.DENY else _sent_to_review(decision, decisive, policy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from ledgix.formats import jcs
 from ledgix.formats.json import JsonObject
@@ -93,8 +93,14 @@ def differing(said: Mapping[str, Any], recorded: Mapping[str, Any], prefix: str 
     return found
 
 
+def rows_by(connection: Connection, table: Table, tenant_id: str, by: str) -> dict[str, Any]:
+    """The tenant's rows by a column that names each."""
+    found = connection.execute(select(table).where(table.c.tenant_id == tenant_id).order_by(table.c[by]))
+    return {str(getattr(row, by)): row for row in found}
+
+
 def unpaired(what: str, rows: Mapping[str, Any], recorded: Mapping[str, Entry]) -> Iterator[str]:
-    """Rows without the entry that made them, and entries without their row."""
+    """What only the database or only the ledger knows."""
     for name in sorted(rows.keys() - recorded.keys()):
         yield f"the {what} {name!r} is in the database, but no entry of the ledger made it"
     for name in sorted(recorded.keys() - rows.keys()):

@@ -6,13 +6,22 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, select
 
 from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import parse
 from ledgix_vault.store import schema
-from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, entries_of_kinds, readable, unpaired
+from ledgix_vault.store.crosscheck.policies import policy_flaws
+from ledgix_vault.store.crosscheck.reading import (
+    Entry,
+    differing,
+    entries,
+    entries_of_kinds,
+    readable,
+    rows_by,
+    unpaired,
+)
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
 from ledgix_vault.store.crosscheck.suspensions import suspension_flaws
 from ledgix_vault.store.tenants import stored_object
@@ -33,7 +42,7 @@ def tenant_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
         "the tenant's row": partial(_founding_flaws, connection, tenant_id, founding),
         "the tenant's settings": partial(_settings_flaws, connection, tenant_id),
         "the API keys": partial(_api_key_flaws, connection, tenant_id),
-        "the policies": partial(_policy_flaws, connection, tenant_id),
+        "the policies": partial(policy_flaws, connection, tenant_id, key_lineages(connection, tenant_id)),
         "the tool schemas": partial(_tool_schema_flaws, connection, tenant_id),
         "the suspensions": partial(suspension_flaws, connection, tenant_id),
     }
@@ -61,7 +70,8 @@ def _settings_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
         select(schema.tenant.c.settings).where(schema.tenant.c.tenant_id == tenant_id)
     ).scalar_one()
     recorded = history.settings[-1] if history.settings else ReviewSettings()
-    if different := differing(stored_object(text), recorded.to_json()):
+    # A setting that is younger than the row is what it is by default.
+    if different := differing({**ReviewSettings().to_json(), **stored_object(text)}, recorded.to_json()):
         place = f"entry {history.positions[-1]}" if history.positions else "the ledger (no entry changed them)"
         yield f"the settings {', '.join(different)} are not those of {place}"
 
@@ -72,7 +82,7 @@ def _api_key_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     kinds = (EventKind.KEY_CREATED, EventKind.KEY_ROTATED, EventKind.KEY_REVOKED)
     for entry in entries_of_kinds(connection, tenant_id, kinds):
         (revoked if entry.kind == EventKind.KEY_REVOKED else made)[str(entry.metadata["key_id"])] = entry
-    rows = _rows(connection, schema.api_key, tenant_id, "key_id")
+    rows = rows_by(connection, schema.api_key, tenant_id, "key_id")
     yield from unpaired("API key", rows, made)
     for key_id in rows.keys() & made.keys():
         yield from readable(
@@ -103,53 +113,12 @@ def _one_api_key_flaws(row: Any, made: Entry, revoked: Entry | None) -> Iterator
         yield f"{place}: its row says another time of revocation than entry {revoked.position}"
 
 
-def _policy_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
-    activated = {
-        str(entry.metadata["policy_version_id"]): entry
-        for entry in entries_of_kinds(connection, tenant_id, [EventKind.POLICY_ACTIVATED])
-    }
-    newest = {entry.metadata["policy_id"]: version_id for version_id, entry in activated.items()}
-    rows = _rows(connection, schema.policy_version, tenant_id, "policy_version_id")
-    yield from unpaired("policy version", rows, activated)
-    for version_id in rows.keys() & activated.keys():
-        is_newest = version_id in newest.values()
-        yield from readable(
-            f"the policy version {version_id}",
-            partial(_one_policy_flaws, rows[version_id], activated[version_id], is_newest),
-        )
-
-
-def _one_policy_flaws(row: Any, activated: Entry, is_newest: bool) -> Iterator[str]:
-    document = stored_object(row.document)
-    said = {
-        "policy_id": row.policy_id,
-        "policy_version_id": row.policy_version_id,
-        "policy_content_hash": jcs.sha256_hex(document),
-        "version": row.version,
-    }
-    place = f"the policy {row.policy_id}, version {row.version}"
-    recorded = {name: activated.metadata[name] for name in said}
-    different = differing(said, recorded)
-    if row.content_hash != recorded["policy_content_hash"]:
-        different.append("content_hash")
-    if document["policy_id"] != recorded["policy_id"]:
-        different.append("document.policy_id")
-    if rfc3339(row.registered_at) != activated.accepted_at:
-        different.append("registered_at")
-    if row.registered_by != activated.decider_id:
-        different.append("registered_by")
-    if different:
-        yield f"{place}: its row says otherwise than entry {activated.position} about {', '.join(different)}"
-    if row.active != is_newest:
-        yield f"{place} is {'' if row.active else 'not '}active; by the ledger it {'is' if is_newest else 'is not'}"
-
-
 def _tool_schema_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     registered = {
         str(entry.metadata["tool_name"]): entry
         for entry in entries_of_kinds(connection, tenant_id, [EventKind.SCHEMA_REGISTERED])
     }
-    rows = _rows(connection, schema.tool_schema, tenant_id, "tool_name")
+    rows = rows_by(connection, schema.tool_schema, tenant_id, "tool_name")
     yield from unpaired("tool schema", rows, registered)
     for name in rows.keys() & registered.keys():
         yield from readable(f"the tool schema {name!r}", partial(_one_schema_flaws, rows[name], registered[name]))
@@ -161,8 +130,3 @@ def _one_schema_flaws(row: Any, registered: Entry) -> Iterator[str]:
         yield f"{place} is not the one that entry {registered.position} registered"
     if rfc3339(row.registered_at) != registered.accepted_at:
         yield f"{place}: its row says another time than entry {registered.position}"
-
-
-def _rows(connection: Connection, table: Table, tenant_id: str, by: str) -> dict[str, Any]:
-    found = connection.execute(select(table).where(table.c.tenant_id == tenant_id).order_by(table.c[by]))
-    return {str(getattr(row, by)): row for row in found}

@@ -10,7 +10,7 @@ from ledgix_vault.errors import Invalid, NotFound
 from ledgix_vault.operations.import_tool_schemas import import_tool_schemas
 from ledgix_vault.operations.register_policy import Registration, register_policy
 from ledgix_vault.operations.register_tool_schema import register_tool_schema
-from ledgix_vault.policy.snapshot import ActivePolicy
+from ledgix_vault.policy.versions import PolicyVersion, VersionState
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.web.api.context import AKnock, Caller, TheVault, exact_json
 from ledgix_vault.web.api.shapes import answers, body
@@ -28,7 +28,7 @@ async def post_policy(vault: TheVault, asked: AKnock) -> Response:
     What compiles becomes executable at once; a sentence that does not is kept, reported in `message`, and sends the
     requests that the policy covers to review. A new registration of the same `policy_id` is a new version.
     """
-    active, replayed = await register_policy(vault, asked.caller, _registration(asked.json()), asked.key)
+    active, replayed = await register_policy(vault, asked.caller, registration(asked.json()), asked.key)
     return exact_json(_answer(active), replayed=replayed)
 
 
@@ -74,7 +74,8 @@ async def get_tool_schema(tool_name: str, vault: TheVault, caller: Caller) -> Re
     return exact_json({"tool_name": tool_name, "schema": found.to_json()})
 
 
-def _registration(content: JsonObject) -> Registration:
+def registration(content: JsonObject) -> Registration:
+    """A policy as the body has it; raises `Invalid` naming the member that is wrong."""
     policy_id = content.get("policy_id")
     if not isinstance(policy_id, str) or not 1 <= len(policy_id) <= LONGEST_POLICY_ID or not policy_id.isprintable():
         raise Invalid(f"is required: 1 to {LONGEST_POLICY_ID} printable characters", path="$.policy_id")
@@ -105,27 +106,35 @@ def strings(content: JsonObject, name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _answer(active: ActivePolicy) -> JsonObject:
-    document = active.document
+def _answer(version: PolicyVersion) -> JsonObject:
+    document = version.document
     return {
         "policy_id": document.policy_id,
         "status": "registered",
-        "message": _message(active),
-        "policy_version_id": active.version_id,
-        "version": active.version,
+        "message": _message(version),
+        "policy_version_id": version.version_id,
+        "version": version.version,
         "policy_content_hash": document.content_hash,
+        "state": str(version.state),
         "rules": document.to_json()["rules"],
         "uncompiled": list(document.uncompiled),
         "otherwise": str(document.otherwise),
     }
 
 
-def _message(active: ActivePolicy) -> str:
-    document = active.document
-    rules, left = len(document.rules), document.uncompiled
-    parts = [f"Version {active.version} is active with {rules} executable rule{'' if rules == 1 else 's'}."]
-    if left:
-        quoted = "; ".join(f"“{sentence}”" for sentence in left)
+def _message(version: PolicyVersion) -> str:
+    document = version.document
+    rules = len(document.rules)
+    counted = f"{rules} executable rule{'' if rules == 1 else 's'}"
+    if version.state is VersionState.DRAFT:
+        parts = [
+            f"Version {version.version} is a draft with {counted}: this tenant asks for two people, so somebody else"
+            " has to activate it. What was active before stays active."
+        ]
+    else:
+        parts = [f"Version {version.version} is {version.state} with {counted}."]
+    if document.open_text:
+        quoted = "; ".join(f"“{text}”" for text in document.open_text)
         parts.append(
             f"Not understood, so every request that this policy covers goes to a person until it is rewritten: {quoted}"
         )

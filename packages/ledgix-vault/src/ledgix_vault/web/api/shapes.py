@@ -10,6 +10,7 @@ from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.limits.findings import Result
 from ledgix_vault.policy.model import Effect
+from ledgix_vault.policy.versions import VersionState
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.sources.document import LONGEST_NAME, FindingCode, MediaKind, Origin
 from ledgix_vault.tenancy.suspensions import SuspensionKind
@@ -79,9 +80,11 @@ def problem_answer(status: int) -> dict[str, Any]:
     }
 
 
-def body(name: str, *, idempotent: bool = True) -> dict[str, Any]:
+def body(name: str, *, idempotent: bool = True, required: bool = True) -> dict[str, Any]:
     """For a route: its JSON body, and the header for safe retries."""
-    extra: dict[str, Any] = {"requestBody": {"required": True, "content": {"application/json": {"schema": ref(name)}}}}
+    extra: dict[str, Any] = {
+        "requestBody": {"required": required, "content": {"application/json": {"schema": ref(name)}}}
+    }
     if idempotent:
         extra["parameters"] = [IDEMPOTENCY_PARAMETER]
     return extra
@@ -161,6 +164,33 @@ _CHUNK: dict[str, Schema] = {
     "ends": INTEGER,
     "text": STRING,
 }
+_REGISTRATION: dict[str, Schema] = {
+    "description": STRING,
+    "rules": {**a_list({"type": "string", "maxLength": 2000}), "maxItems": 500, "description": "Plain English"},
+    "tools": {**a_list(STRING), "description": "Globs of the tools it covers; empty means all"},
+    "definition": {**_TEXT_OR_NULL, "description": "Rules in the rule language, as YAML or JSON text"},
+}
+_VERSION_LINE: dict[str, Schema] = {
+    "policy_id": STRING,
+    "version": INTEGER,
+    "policy_version_id": UUID,
+    "policy_content_hash": HASH,
+    "state": one_of(*VersionState),
+    "description": STRING,
+    "tools": a_list(STRING),
+    "rule_count": INTEGER,
+    "open_text": {**a_list(STRING), "description": "What sends the covered tools to a person"},
+    "authors": {**a_list(STRING), "description": "The API keys that wrote it, each by the first of its rotations"},
+    "registered_at": MOMENT,
+    "registered_by": STRING,
+    "confirmed_at": or_null(MOMENT),
+    "confirmed_by": _TEXT_OR_NULL,
+    "confirmation_hash": or_null(HASH),
+    "activated_at": or_null(MOMENT),
+    "activated_by": _TEXT_OR_NULL,
+    "replaced": {**or_null(UUID), "description": "The version to which a rollback goes"},
+}
+_POSITIVE: Schema = {"type": "integer", "minimum": 1}
 
 COMPONENTS: dict[str, Schema] = {
     "Problem": an_object(
@@ -273,12 +303,74 @@ COMPONENTS: dict[str, Schema] = {
     ),
     "PolicyRegistration": an_object(
         {"policy_id": {"type": "string", "minLength": 1, "maxLength": 128}},
+        _REGISTRATION,
+    ),
+    "PolicyDraft": an_object(
+        {},
         {
-            "description": STRING,
-            "rules": {**a_list({"type": "string", "maxLength": 2000}), "maxItems": 500, "description": "Plain English"},
-            "tools": {**a_list(STRING), "description": "Globs of the tools it covers; empty means all"},
-            "definition": {**_TEXT_OR_NULL, "description": "Rules in the rule language, as YAML or JSON text"},
+            "policy_id": {**STRING, "description": "The one in the address; may be left out"},
+            **_REGISTRATION,
+            "sources": {
+                **a_list(an_object({"document_id": STRING}, {"version": or_null(INTEGER)})),
+                "maxItems": 100,
+                "description": "Documents that it rests on, each in its newest version unless one is named",
+            },
+            "set_aside": {**a_list(STRING), "description": "Sentences of `rules` that don't apply here"},
         },
+    ),
+    "PolicyConfirmation": an_object(
+        {},
+        {
+            "set_aside": {**a_list(STRING), "description": "Sentences without a rule that don't apply"},
+            "settle": {**a_list(STRING), "description": "Ids of documents of which the rules say everything"},
+        },
+    ),
+    "PolicyRollback": an_object({}, {"version": or_null(_POSITIVE)}),
+    "Nothing": {**OBJECT, "description": "No member has a meaning here; the body may be left out"},
+    "PolicyVersionLine": an_object(_VERSION_LINE),
+    "PolicyVersion": an_object({**_VERSION_LINE, "document": {**OBJECT, "description": "Everything it says"}}),
+    "PolicyVersionList": an_object({"versions": a_list(ref("PolicyVersionLine"))}),
+    "Policy": an_object(
+        {
+            "policy_id": STRING,
+            "newest": ref("PolicyVersionLine"),
+            "active": or_null(ref("PolicyVersionLine")),
+            "shadow": or_null(ref("PolicyVersionLine")),
+        }
+    ),
+    "PolicyList": an_object({"policies": a_list(ref("Policy"))}),
+    "PolicyDifference": an_object(
+        {
+            "policy_id": STRING,
+            "from": ref("PolicyVersionLine"),
+            "to": ref("PolicyVersionLine"),
+            "changes": a_list(OBJECT),
+            "only_wording": BOOLEAN,
+            "text": STRING,
+        }
+    ),
+    "ShadowReport": an_object(
+        {
+            "policy_id": STRING,
+            "policy_version_id": UUID,
+            "version": INTEGER,
+            "state": one_of(*VersionState),
+            "since": MOMENT,
+            "evaluated": INTEGER,
+            "agreed": INTEGER,
+            "differed": INTEGER,
+            "differences": a_list(
+                an_object(
+                    {
+                        "decided": one_of(*Outcome),
+                        "shadow": one_of(*Outcome),
+                        "count": INTEGER,
+                        "tools": a_list(STRING),
+                        "request_ids": a_list(UUID),
+                    }
+                )
+            ),
+        }
     ),
     "PolicyRegistered": an_object(
         {
@@ -288,6 +380,7 @@ COMPONENTS: dict[str, Schema] = {
             "policy_version_id": UUID,
             "version": INTEGER,
             "policy_content_hash": HASH,
+            "state": one_of(*VersionState),
             "rules": a_list(ref("Rule")),
             "uncompiled": a_list(STRING),
             "otherwise": _EFFECT,
@@ -483,6 +576,7 @@ COMPONENTS: dict[str, Schema] = {
             "quorum": {"type": "integer", "minimum": 1, "maximum": 10},
             "separation_of_duties": BOOLEAN,
             "default_verdict": one_of("review", "deny"),
+            "two_person_activation": BOOLEAN,
         },
     ),
     "SuspensionRequest": an_object(

@@ -19,6 +19,7 @@ from ledgix_vault.operations.try_clearance import Tried, try_clearance
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.web.api.context import AKnock, TheVault, exact_json
 from ledgix_vault.web.api.policies import LONGEST_POLICY_ID, strings
+from ledgix_vault.web.api.policy_versions import PolicyId
 from ledgix_vault.web.api.shapes import answers, body, streamed
 
 router = APIRouter(tags=["Policies"])
@@ -31,7 +32,7 @@ NDJSON, SSE = "application/x-ndjson", "text/event-stream"
     openapi_extra=body("SimulationRequest", idempotent=False),
 )
 async def post_simulate(
-    policy_id: str, request: Request, vault: TheVault, asked: AKnock, stream: bool = False
+    policy_id: PolicyId, request: Request, vault: TheVault, asked: AKnock, stream: bool = False
 ) -> Response:
     """Run a draft of a policy over the last requests, or over calls that you give: what would change, by rule, with
     amounts, and how many more reviews there would be. Nothing is stored.
