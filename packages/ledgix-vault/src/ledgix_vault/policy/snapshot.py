@@ -24,7 +24,7 @@ MOST_REMEMBERED = 2048
 """Tools whose coverage is kept; past that the memory starts afresh, so unknown names can't fill the process."""
 
 _UNDECLARED: Mapping[Path, Money] = {}
-_AMOUNT: tuple[Path, ...] = (("amount",),)
+AMOUNT: tuple[Path, ...] = (("amount",),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Snapshot:
             plans=plans,
             schema=schema,
             money=money,
-            amounts=tuple(money) or _AMOUNT,
+            amounts=tuple(money) or AMOUNT,
             needs_unit=any(_is_momentary(each) for each in plans),
         )
 
