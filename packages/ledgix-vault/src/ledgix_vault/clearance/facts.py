@@ -60,4 +60,6 @@ def _beside(clearance: Clearance, kind: EventKind) -> JsonObject:
         elif token.pick_up_until is None and token.issued_at is not None and token.expires_at is not None:
             facts["lifetime"] = token.expires_at - token.issued_at  # issued in the second of the event's `accepted_at`
         beside["token"] = facts
+    if clearance.decision.judgement is not None and kind in NAMED_BY_POLICY:
+        beside["judgement"] = clearance.decision.judgement
     return beside

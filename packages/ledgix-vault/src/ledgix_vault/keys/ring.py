@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ledgix.formats.keys import PrivateKey, PublicKey
 from ledgix_vault.errors import StartRefused, Unavailable
 from ledgix_vault.files import OWNER_ONLY_DIRECTORY, create_private_file, make_private_directory, write_private_file
+from ledgix_vault.keys.sealing import Seal
 from ledgix_vault.keys.sodium import sodium_signer
 from ledgix_vault.keys.unlock import Unlock
 
@@ -45,6 +46,7 @@ class KeyRing:
         self._directory = directory
         self._password = password
         self._keys: dict[str, PrivateKey] = {}
+        self.seal = Seal(password)
 
     @classmethod
     def create(cls, directory: Path, unlock: Unlock) -> KeyRing:

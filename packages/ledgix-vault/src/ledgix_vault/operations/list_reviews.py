@@ -79,5 +79,6 @@ def _item(clearance: Clearance, review: Review, now: int) -> JsonObject:
         "citations": list(decision.citations),
         "assumptions": list(decision.assumptions),
         "trace": list(decision.trace),
+        "judgement": decision.judgement,
         **review.summary(now),
     }

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 import ledgix_vault
 from ledgix_vault.vault import Vault
-from ledgix_vault.web.api import ledger, open, policies, reviews
+from ledgix_vault.web.api import judges, ledger, open, policies, reviews
 from ledgix_vault.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from ledgix_vault.web.hot import App, HotPath
 from ledgix_vault.web.openapi import describe
@@ -32,7 +32,7 @@ def build_app(vault: Vault, worker: Worker) -> App:
         exception_handlers=HANDLERS,
     )
     api.state.vault, api.state.worker = vault, worker
-    for room in (open, policies, reviews, ledger):
+    for room in (open, policies, reviews, judges, ledger):
         api.include_router(room.router)
     _describe_itself(api)
     return HotPath(vault, api)

@@ -45,7 +45,7 @@ def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -
 
 
 def _decide(state: TenantState, call: Call) -> Decision:
-    return conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash)
+    return conclude(evaluate(state.snapshot, call), state.settings, state.snapshot.hash, state.judge)
 
 
 def evaluate_again(unit: Unit, clearance: Clearance, args: JsonObject | None) -> Evaluation:

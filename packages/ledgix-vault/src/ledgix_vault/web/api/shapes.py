@@ -9,6 +9,7 @@ from ledgix.formats.events import ConfidenceBucket, EventKind
 from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.reviews.review import ReviewStatus
+from ledgix_vault.tenancy.judge_settings import Provider
 
 Schema = dict[str, Any]
 
@@ -224,6 +225,7 @@ COMPONENTS: dict[str, Schema] = {
             "citations": a_list(ref("Citation")),
             "assumptions": a_list(STRING),
             "trace": a_list(OBJECT),
+            "judgement": or_null(OBJECT),
             "review_status": one_of(*ReviewStatus),
             "opened_at": MOMENT,
             "expires_at": MOMENT,
@@ -247,6 +249,17 @@ COMPONENTS: dict[str, Schema] = {
             "quorum": {"type": "integer", "minimum": 1, "maximum": 10},
             "separation_of_duties": BOOLEAN,
             "default_verdict": one_of("review", "deny"),
+        },
+    ),
+    "JudgeSettings": an_object(
+        {},
+        {
+            "enabled": BOOLEAN,
+            "provider": one_of(*Provider),
+            "base_url": {**STRING, "description": "With /v1 for OpenAI-compatible servers, without it for Anthropic"},
+            "model": STRING,
+            "may": or_null({**one_of("lower"), "description": "Where a policy has no terms of its own for a judge"}),
+            "api_key": {**STRING, "description": "Write-only: comes back masked; the mask stands for the stored key"},
         },
     ),
     "LedgerEntry": an_object(
