@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the modules that several test files share
+sys.path.insert(0, str(Path(__file__).parents[1] / "packages" / "ledgix-vault" / "tests"))  # and `vault_testing`
 pytest.register_assert_rewrite("running_vault", "wire", "description", "reading", "clients")
 
 from running_vault import RunningVault, Tenant, running_vault, succeeded  # noqa: E402 - by the path above

@@ -27,6 +27,8 @@ GUARDED: list[tuple[str, str, Any, set[str]]] = [
     ("POST", f"/reviews/{UNKNOWN}/decision", {"approved": True}, {"review", "clearance"}),
     ("GET", "/review-settings", None, {"settings"}),
     ("PUT", "/review-settings", {}, {"settings"}),
+    ("GET", "/judge-settings", None, {"settings"}),
+    ("PUT", "/judge-settings", {}, {"settings"}),
     ("GET", "/ledger", None, {"ledger", "ledger.full"}),
     ("GET", "/ledger/checkpoints", None, {"ledger", "ledger.full"}),
     ("GET", "/ledger/verify", None, {"ledger", "ledger.full"}),

@@ -407,6 +407,21 @@ def _(asking: Tenant, victim: Tenant) -> None:
     no_proof("/ledger/proof/inclusion", asking, victim)
 
 
+@case("GET /judge-settings")
+def _(asking: Tenant, victim: Tenant) -> None:
+    succeeded(victim.full.put("/judge-settings", {"model": "theirs", "api_key": "sk-theirs"}))
+    seen = asking.full.read("/judge-settings")
+    assert (seen["model"], seen["api_key"]) == ("", "")
+    nothing_of(victim, seen)
+
+
+@case("PUT /judge-settings")
+def _(asking: Tenant, victim: Tenant) -> None:
+    before = succeeded(victim.full.put("/judge-settings", {"model": "theirs"}))
+    succeeded(asking.full.put("/judge-settings", {"model": "mine", "may": "lower"}))
+    assert victim.full.read("/judge-settings") == before
+
+
 @case("GET /ledger/proof/bundle")
 def _(asking: Tenant, victim: Tenant) -> None:
     no_proof("/ledger/proof/bundle", asking, victim)

@@ -55,6 +55,8 @@ OPERATIONS = [
     "PUT /confluence-settings",
     "GET /reviews",
     "POST /reviews/{request_id}/decision",
+    "GET /judge-settings",
+    "PUT /judge-settings",
     "GET /review-settings",
     "PUT /review-settings",
     "GET /suspensions",

@@ -63,7 +63,7 @@ def well_formed(answer: dict[str, Any]) -> dict[str, Any]:
     assert answer["status"] in {"processing", "approved", "denied", "pending_review"}
     is_open = answer["status"] in {"processing", "pending_review"}
     assert answer["decision_status"] == ("approved_pending_review" if is_open else answer["status"])
-    assert answer["requires_manual_review"] is (answer["outcome"] == "pending")
+    assert answer["requires_manual_review"] is (answer["outcome"] == "pending" and answer["status"] != "processing")
     assert isinstance(answer["token"], str) is (answer["status"] == "approved")
     assert answer["token"] is None or answer["token"].count(".") == 2
     assert isinstance(answer["reason"], str)

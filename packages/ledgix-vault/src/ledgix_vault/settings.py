@@ -74,6 +74,15 @@ def _web_origin(url: str) -> str:
     return url.rstrip("/")
 
 
+def _hosts(names: str) -> str:
+    hosts = [name.strip().lower() for name in names.split(",") if name.strip()]
+    for host in hosts:
+        name, colon, port = host.rpartition(":")
+        if not (name and colon and port.isascii() and port.isdigit()):
+            raise ValueError("must be hosts with their ports, by commas: llm.internal:8000, 127.0.0.1:11434")
+    return ",".join(hosts)
+
+
 LocalPath = Annotated[Path, AfterValidator(_absolute)]
 
 
@@ -118,6 +127,16 @@ class Settings(BaseSettings):
     )
     delegation_window: int = Field(
         default=3600, ge=0, le=604800, description="Seconds after its hand-out for which an approval may be a parent."
+    )
+    judge_deadline: float = Field(
+        default=20.0,
+        ge=0.1,
+        le=25,  # less than the lease of a job
+        description="Seconds for all that judges do about one request; after that a person decides.",
+    )
+    judge_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        default="",
+        description="Hosts (`name:port`, by commas) where judges may be though they are private or speak plain HTTP.",
     )
     key_passphrase: SecretStr | None = Field(
         default=None, description="Passphrase that opens the signing keys; without it the key file does."
@@ -165,6 +184,11 @@ class Settings(BaseSettings):
     def key_directory(self) -> Path:
         """Where the sealed signing keys are."""
         return self.data_dir / "keys"
+
+    @property
+    def trusted_judge_hosts(self) -> frozenset[str]:
+        """`judge_hosts` as a set of `name:port`."""
+        return frozenset(self.judge_hosts.split(",")) - {""}
 
     def listening_on(self, port: int) -> Self:
         """The same settings with the port that the operating system gave."""

@@ -1,4 +1,4 @@
-"""What the Vault does by itself: checkpoints every second or so, due jobs, forgetting old idempotency keys.
+"""What the Vault does by itself: checkpoints every second or so, due jobs, judgements, forgetting old idempotency keys.
 
 Each duty runs on its own; one that fails says so in the log and goes on with the next round. None of them is needed for
 a correct answer: a late decision or proof does what is due by itself.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import structlog
 
 from ledgix_vault.errors import VaultError
+from ledgix_vault.operations.judge_requests import claim_judgements, judge_request
 from ledgix_vault.operations.run_due_jobs import forget_old_keys, run_due_jobs
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
 from ledgix_vault.store.high_water import HighWater
@@ -20,6 +22,8 @@ from ledgix_vault.vault import Vault
 
 JOB_INTERVAL = 1.0
 FORGET_INTERVAL = 3600.0
+JUDGE_INTERVAL = 0.2
+MOST_JUDGED_AT_ONCE = 16
 logger = structlog.get_logger(__name__)
 
 
@@ -30,6 +34,7 @@ class Worker:
         self._vault = vault
         self._high_water = high_water
         self._signing = asyncio.Lock()
+        self._judging: set[asyncio.Task[None]] = set()
 
     async def sign_now(self, tenant_id: str) -> None:
         """Signs and publishes a checkpoint of one log, if it grew."""
@@ -41,20 +46,30 @@ class Worker:
         async with self._signing:
             await sign_checkpoints(self._vault, self._high_water)
 
+    async def judge(self) -> None:
+        """Begins to judge what waits for it, a few requests at a time, and waits for none of them."""
+        room = MOST_JUDGED_AT_ONCE - len(self._judging)
+        for job in await claim_judgements(self._vault, room) if room else ():
+            task = asyncio.create_task(_once("judge", partial(judge_request, self._vault, job)))
+            self._judging.add(task)
+            task.add_done_callback(self._judging.discard)
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Runs all duties until the block ends; what is unsigned then gets its checkpoint."""
         duties = [
             asyncio.create_task(_repeat("checkpoints", self.sign_all, self._vault.settings.checkpoint_interval)),
             asyncio.create_task(_repeat("jobs", lambda: run_due_jobs(self._vault), JOB_INTERVAL)),
+            asyncio.create_task(_repeat("judgements", self.judge, JUDGE_INTERVAL)),
             asyncio.create_task(_repeat("forget", lambda: forget_old_keys(self._vault), FORGET_INTERVAL)),
         ]
         try:
             yield
         finally:
-            for duty in duties:
+            ending = [*duties, *self._judging]  # a judgement that is cut off is made again after its lease
+            for duty in ending:
                 duty.cancel()
-            await asyncio.gather(*duties, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
             with contextlib.suppress(VaultError):  # the next start signs what this one couldn't
                 await self.sign_all()
 
@@ -62,9 +77,13 @@ class Worker:
 async def _repeat(duty: str, work: Callable[[], Awaitable[object]], interval: float) -> None:
     while True:
         await asyncio.sleep(interval)
-        try:
-            await work()
-        except VaultError as error:
-            logger.warning("duty_failed", duty=duty, code=error.code, detail=error.detail)
-        except Exception:
-            logger.exception("duty_failed", duty=duty)
+        await _once(duty, work)
+
+
+async def _once(duty: str, work: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await work()
+    except VaultError as error:
+        logger.warning("duty_failed", duty=duty, code=error.code, detail=error.detail)
+    except Exception:
+        logger.exception("duty_failed", duty=duty)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from vault_testing.house import House, Template
 
+from ledgix.formats import jcs
 from ledgix_vault.app import open_keys, open_vault
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.clearance.request import ClearanceRequest
@@ -34,6 +35,7 @@ from ledgix_vault.store import schema
 from ledgix_vault.store.dbapi import sqlite
 from ledgix_vault.store.high_water import read_cells
 from ledgix_vault.store.read_only import frozen_view
+from ledgix_vault.tenancy.judge_settings import JudgeSettings
 from ledgix_vault.tenancy.scopes import PRESETS, Preset, Scope
 from ledgix_vault.vault import Vault
 
@@ -193,6 +195,7 @@ FETCHED = f"{APPROVED} AND pick_up_until IS NOT NULL AND consumed_at IS NOT NULL
 UNFETCHED = f"{APPROVED} AND pick_up_until IS NOT NULL AND issued_at IS NULL"
 DENIED = f"tenant_id = {ACME} AND request_id = (SELECT max(request_id) FROM clearance WHERE outcome = 'denied')"
 PENDING = f"tenant_id = {ACME} AND status = 'pending'"
+NO_JUDGE = jcs.canonicalize(JudgeSettings().to_json()).decode()
 ENTRY_9 = f"tenant_id = {ACME} AND leaf_index = 8"
 
 EDITS = {
@@ -357,6 +360,10 @@ EDITS = {
     "a default setting": (
         "UPDATE tenant SET settings = json_set(settings, '$.quorum', 3) WHERE name = 'other'",
         "quorum",
+    ),
+    "a judge nobody set": (
+        f"INSERT INTO judge_setting SELECT {ACME}, '{NO_JUDGE}', x'00'",
+        "the judge's settings sealed_key_sha256 are not those",
     ),
     "a tenant's name": ("UPDATE tenant SET name = 'evil' WHERE name = 'acme'", "the tenant's name is 'evil'"),
     "a tenant's age": ("UPDATE tenant SET created_at = 1 WHERE name = 'acme'", "another time of creation"),

@@ -223,7 +223,7 @@ def test_due_jobs_are_claimed_under_a_lease(vault: House) -> None:
         return Outcome(None)
 
     def claim() -> list[jobs.Job]:
-        return vault.core.store.run_and_wait(lambda unit: Outcome(claim_jobs(unit)))
+        return vault.core.store.run_and_wait(lambda unit: Outcome(claim_jobs(unit, JobKind)))
 
     vault.core.store.run_and_wait(stage)
     first, second = claim(), claim()
@@ -252,7 +252,7 @@ def test_two_workers_claim_different_jobs(vault: House) -> None:
         for connection in (one, two):
             connection.begin()
             unit = Unit(Group(connection, database, Memory(), vault.clock(), vault.core.keys.private))
-            claiming = threading.Thread(target=lambda unit: claimed.extend(claim_jobs(unit)), args=(unit,))
+            claiming = threading.Thread(target=lambda unit: claimed.extend(claim_jobs(unit, JobKind)), args=(unit,))
             claiming.start()
             claiming.join(5)
             assert not claiming.is_alive()

@@ -22,6 +22,7 @@ from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.clearance.request import ClearanceRequest
 from ledgix_vault.operations.activate_policy_version import activate_policy_version
+from ledgix_vault.operations.change_judge_settings import change_judge_settings
 from ledgix_vault.operations.change_review_settings import change_review_settings
 from ledgix_vault.operations.clearance_status import clearance_status
 from ledgix_vault.operations.confirm_policy_version import Marks, confirm_policy_version
@@ -29,6 +30,7 @@ from ledgix_vault.operations.consume_token import Consumption, consume_token
 from ledgix_vault.operations.create_tenant import Owner, create_tenant
 from ledgix_vault.operations.decide_review import Verdict, decide_review
 from ledgix_vault.operations.draft_policy_version import draft_policy_version
+from ledgix_vault.operations.judge_requests import claim_judgements, judge_request
 from ledgix_vault.operations.manage_api_keys import create_api_key
 from ledgix_vault.operations.mint_token import mint_token
 from ledgix_vault.operations.register_policy import Registration, register_policy
@@ -50,6 +52,7 @@ from ledgix_vault.store.schema import APPEND_ONLY, SEARCH_INDEX, metadata
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
+from ledgix_vault.tenancy.judge_settings import JudgeSettings
 from ledgix_vault.tenancy.scopes import PRESETS, Preset
 from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.tenancy.suspensions import Suspension, SuspensionKind
@@ -454,6 +457,17 @@ class House:
     async def do_what_is_due(self) -> int:
         """The worker's other duty."""
         return await run_due_jobs(self.core)
+
+    async def change_judge(self, *, by: ApiKey | None = None, **changes: object) -> JudgeSettings:
+        """`PUT /judge-settings`"""
+        return await change_judge_settings(self.core, by or self.owner, _object(changes))
+
+    async def judge_what_waits(self, most: int = 16) -> int:
+        """What the worker does for requests that await their judge, and waits for it."""
+        jobs = await claim_judgements(self.core, most)
+        for job in jobs:
+            await judge_request(self.core, job)
+        return len(jobs)
 
     @contextlib.asynccontextmanager
     async def held_writer(self) -> AsyncIterator[None]:

@@ -75,12 +75,11 @@ class Clearance(msgspec.Struct, frozen=True):
     def begun(self, now: int, lifetime: int, review_seconds: int) -> Clearance:
         """This clearance with its moments fixed: an approval's token is issued for `lifetime` seconds, a pending one's
         review lasts `review_seconds`."""
-        pending = self.decision.outcome is Outcome.PENDING
         return replace(
             self,
             requested_at=now,
             token=None if self.token is None else self.token.issued(now, lifetime),
-            review_expires_at=now + review_seconds * MICROSECONDS if pending else None,
+            review_expires_at=now + review_seconds * MICROSECONDS if self.decision.needs_person else None,
         )
 
     def usable(self, now: int) -> bool:
@@ -137,7 +136,7 @@ def answer(
     return {
         "status": status,
         "decision_status": "approved_pending_review" if pending else status,
-        "requires_manual_review": pending,
+        "requires_manual_review": decision.needs_person,
         "token": token if status == "approved" else None,
         "reason": reason,
         "reason_code": reason_code,

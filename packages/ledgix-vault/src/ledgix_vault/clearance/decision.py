@@ -12,6 +12,8 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.limits.findings import Finding
 from ledgix_vault.policy.evaluate import Evaluation
 from ledgix_vault.policy.model import Effect
+from ledgix_vault.policy.open_text import find_open_text
+from ledgix_vault.tenancy.judge_settings import NO_JUDGE, JudgeSettings
 from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.tenancy.suspensions import Suspension
 
@@ -73,6 +75,13 @@ class Decision(msgspec.Struct, frozen=True):
     limits: tuple[Finding, ...] = ()
     shadow: tuple[JsonObject, ...] = ()
     """What shadows would have said (`clearance.shadows`); never enforced."""
+    awaits_judge: bool = False  # pending, and no person is asked before the judge was
+    judgement: JsonObject | None = None  # what judges said, with the hash of all that they saw
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether a review stands or has to be opened."""
+        return self.outcome is Outcome.PENDING and not self.awaits_judge
 
     @property
     def status(self) -> str:
@@ -81,7 +90,7 @@ class Decision(msgspec.Struct, frozen=True):
             case Outcome.APPROVED:
                 return "approved"
             case Outcome.PENDING:
-                return "pending_review"
+                return "processing" if self.awaits_judge else "pending_review"
             case Outcome.DENIED | Outcome.EXPIRED | Outcome.CANCELLED:
                 return "denied"
 
@@ -98,7 +107,7 @@ class Decision(msgspec.Struct, frozen=True):
         reason_code: str | None,
         effective_args: JsonObject | None = None,
     ) -> Decision:
-        """What became of this decision when a review ended."""
+        """What became of this decision when a review ended, or the asker took it back."""
         return replace(
             self,
             outcome=outcome,
@@ -106,6 +115,7 @@ class Decision(msgspec.Struct, frozen=True):
             reason=reason,
             reason_code=reason_code,
             effective_args=effective_args,
+            awaits_judge=False,
         )
 
     def for_ledger(self) -> JsonObject:
@@ -127,8 +137,11 @@ class Decision(msgspec.Struct, frozen=True):
         )
 
 
-def conclude(evaluation: Evaluation, settings: ReviewSettings, snapshot_hash: str) -> Decision:
-    """Turns what the rules found into the answer: an approval below the tenant's threshold goes to a person."""
+def conclude(
+    evaluation: Evaluation, settings: ReviewSettings, snapshot_hash: str, judge: JudgeSettings = NO_JUDGE
+) -> Decision:
+    """Turns what the rules found into the answer: an approval below the tenant's threshold goes to a person; what only
+    text stands against goes to the judge first, if the tenant has one."""
     effect, reason, reason_code = evaluation.effect, evaluation.reason, evaluation.reason_code
     if effect is Effect.APPROVE and not reaches(evaluation.bucket, settings.minimum_confidence_bucket):
         effect = Effect.REVIEW
@@ -152,12 +165,15 @@ def conclude(evaluation: Evaluation, settings: ReviewSettings, snapshot_hash: st
         citations=tuple(evaluation.citations),
         trace=tuple(rule.to_json() for rule in evaluation.trace),
         action_category=evaluation.action_category,
+        awaits_judge=judge.enabled and find_open_text(evaluation, judge.may) is not None,
     )
 
 
 def refused(decision: Decision, reason_code: str, reason: str) -> Decision:
     """The same facts, denied for a reason that stands above the policies, and so above what shadows would have said."""
-    return replace(decision, outcome=Outcome.DENIED, reason=reason, reason_code=reason_code, shadow=())
+    return replace(
+        decision, outcome=Outcome.DENIED, reason=reason, reason_code=reason_code, shadow=(), awaits_judge=False
+    )
 
 
 def suspended(suspension: Suspension, settings: ReviewSettings, snapshot_hash: str) -> Decision:

@@ -76,4 +76,6 @@ def _beside(clearance: Clearance, kind: EventKind) -> JsonObject:
         beside["limits"] = [finding.to_json() for finding in clearance.decision.limits]
     if clearance.decision.shadow:
         beside["shadow"] = list(clearance.decision.shadow)
+    if clearance.decision.judgement is not None and kind in NAMED_BY_POLICY:
+        beside["judgement"] = clearance.decision.judgement
     return beside

@@ -76,6 +76,8 @@ def _decide(
     caller.require(Scope.REVIEW)
     if clearance.decision.outcome is Outcome.EXPIRED:
         return Stored(Conflict("This review expired before the decision arrived.", code="review_expired"))
+    if clearance.decision.awaits_judge:
+        raise Conflict("The judge is still looking at this request; there is no review of it yet.", code="processing")
     if clearance.decision.outcome is not Outcome.PENDING:
         return Stored(_already_decided(clearance, verdict), reference=request_id)
     review = find_review(unit.connection, caller.tenant_id, request_id)
@@ -203,7 +205,7 @@ def _cancel(caller: ApiKey, clearance: Clearance, unit: Unit) -> Clearance:
             effective_args=clearance.decision.effective_args,
         ),
     )
-    if clearance.decision.outcome is Outcome.PENDING:
+    if clearance.decision.needs_person:
         review = find_review(unit.connection, caller.tenant_id, clearance.request_id)
         assert review is not None
         end_review(unit, review.ended(ReviewStatus.CANCELLED, now=unit.now, by=caller.key_id, reason=reason))

@@ -80,5 +80,6 @@ def _item(clearance: Clearance, review: Review, now: int) -> JsonObject:
         "assumptions": list(decision.assumptions),
         "trace": list(decision.trace),
         "limits": [finding.to_json() for finding in decision.limits],
+        "judgement": decision.judgement,
         **review.summary(now),
     }

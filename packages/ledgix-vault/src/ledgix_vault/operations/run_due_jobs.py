@@ -15,13 +15,16 @@ from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
 
+QUICK = frozenset(JobKind) - {JobKind.JUDGE}
+"""Kinds that are done within one transaction; a judge takes its time outside of any (`judge_requests`)."""
+
 
 async def run_due_jobs(vault: Vault) -> int:
     """Claims due jobs, does each as a unit of its own; how many were claimed.
 
     One that fails keeps its lease, and doesn't hold up the others; the first failure is raised when all had their turn.
     """
-    jobs: list[Job] = await vault.store.run(lambda unit: Stored(claim_jobs(unit)))
+    jobs: list[Job] = await vault.store.run(lambda unit: Stored(claim_jobs(unit, QUICK)))
     done = await asyncio.gather(*(vault.store.run(partial(_do, job)) for job in jobs), return_exceptions=True)
     for failure in done:
         if isinstance(failure, BaseException):
@@ -42,6 +45,8 @@ def _do(job: Job, unit: Unit) -> Stored[None]:
             clearance = find_clearance(unit.connection, job.tenant_id, job.subject)
             if clearance is not None:
                 expire_if_due(unit, clearance)
+        case JobKind.JUDGE:
+            raise AssertionError("judgements are not claimed here")
         case _:
             assert_never(job.kind)
     finish_job(unit, job)

@@ -50,6 +50,11 @@ class Evaluation(Struct, frozen=True):
     _inputs: Inputs
 
     @property
+    def inputs(self) -> Inputs:
+        """What conditions read of this call."""
+        return self._inputs
+
+    @property
     def policy_id(self) -> str:
         """The reported policy; "" when none has a say."""
         return self._deciding[0].policy_id if self._deciding else ""
@@ -163,7 +168,7 @@ def _negative_amounts(coverage: Coverage, args: JsonObject, deciding: Sequence[V
     """A limit on money is no permission for negative amounts: where the approving policies look at an amount and none
     of their rules speaks of negative ones, a negative one isn't approved."""
     for path in coverage.amounts:
-        if not _is_negative(args, path):
+        if not is_negative(args, path):
             continue
         conditions = [c for verdict in deciding for found in verdict.rules for c in found.rule.when]
         looked_at = any(reading.path == ("args", *path) for c in conditions for reading in c.reads)
@@ -171,7 +176,8 @@ def _negative_amounts(coverage: Coverage, args: JsonObject, deciding: Sequence[V
             yield f"{'.'.join(path)} is negative, and no rule speaks of negative amounts"
 
 
-def _is_negative(args: JsonObject, path: Path) -> bool:
+def is_negative(args: JsonObject, path: Path) -> bool:
+    """Whether the argument at `path` is a number below zero."""
     value: object = args
     for name in path:
         value = value.get(name) if isinstance(value, dict) else None

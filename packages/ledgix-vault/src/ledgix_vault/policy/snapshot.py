@@ -26,7 +26,7 @@ MOST_REMEMBERED = 2048
 """Tools whose coverage is kept; past that the memory starts afresh, so unknown names can't fill the process."""
 
 _UNDECLARED: Mapping[Path, Money] = {}
-_AMOUNT: tuple[Path, ...] = (("amount",),)
+AMOUNT: tuple[Path, ...] = (("amount",),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Snapshot:
             plans=plans,
             schema=schema,
             money=money,
-            amounts=tuple(money) or _AMOUNT,
+            amounts=tuple(money) or AMOUNT,
             needs_unit=any(_is_momentary(each) for each in plans)
             or any(other.coverage(tool_name).needs_unit for _, other in self.alternatives),
             limited=any(each.policy.document.limits for each in plans),
@@ -142,6 +142,9 @@ class Snapshot:
 
 
 def _is_momentary(plan: Plan) -> bool:
+    judge = plan.policy.document.judge
+    if judge is not None and any(condition.is_momentary for condition in judge.when):
+        return True
     conditions = [condition for planned in plan.rules for condition in planned.rule.when]
     limits = plan.policy.document.limits
     conditions += [condition for limit in limits for condition in limit.when]

@@ -19,9 +19,10 @@ from ledgix_vault.store import schema
 from ledgix_vault.store.signing_keys import signing_key_row
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
+from ledgix_vault.tenancy.judge_settings import JudgeSettings
 from ledgix_vault.tenancy.settings import ReviewSettings
 
-_T, _S, _K = schema.tenant, schema.tool_schema, schema.api_key
+_T, _S, _K, _J = schema.tenant, schema.tool_schema, schema.api_key, schema.judge_setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,13 @@ def change_settings(unit: Unit, tenant_id: str, settings: ReviewSettings) -> Non
     stored = jcs.canonicalize(settings.to_json()).decode()
     unit.write(update(_T).where(_T.c.tenant_id == tenant_id).values(settings=stored))
     raise_snapshot_number(unit, tenant_id)
+
+
+def change_judge_settings(unit: Unit, tenant_id: str, settings: JudgeSettings) -> None:
+    """Replaces the tenant's judge."""
+    unit.write(delete(_J).where(_J.c.tenant_id == tenant_id))
+    unit.insert(_J, (tenant_id, jcs.canonicalize(settings.to_json()).decode(), settings.sealed_key))
+    unit.tenant_changed(tenant_id)
 
 
 def put_tool_schema(unit: Unit, tenant_id: str, parsed: ToolSchema) -> None:

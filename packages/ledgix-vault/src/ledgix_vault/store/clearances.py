@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, exists, or_, select, update
 
 from ledgix.formats import json
 from ledgix.formats.events import ConfidenceBucket
@@ -151,8 +151,10 @@ def list_reviews(
 
 
 def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
-    """Writes a clearance's next state if nobody changed its outcome, hand-out or consumption meanwhile."""
+    """Writes a clearance's next state if nobody changed its outcome, hand-out or consumption meanwhile, nor opened the
+    review of one that awaited its judge."""
     old, new = before.token or TokenFacts("", ""), after.token or TokenFacts("", "")
+    has_review = exists().where(_R.c.tenant_id == before.tenant_id, _R.c.request_id == before.request_id)
     changed = unit.write(
         update(_C)
         .where(
@@ -161,6 +163,7 @@ def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
             _C.c.outcome == str(before.decision.outcome),
             _C.c.issued_at.is_(None) if old.issued_at is None else _C.c.issued_at == old.issued_at,
             _C.c.consumed_at.is_(None) if old.consumed_at is None else _C.c.consumed_at == old.consumed_at,
+            *([~has_review] if before.decision.awaits_judge else ()),
         )
         .values(
             decision=encode_text(after.decision),

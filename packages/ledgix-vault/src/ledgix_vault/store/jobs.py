@@ -6,10 +6,11 @@ leaves a lease that runs out; the job is then done again, so every job must be h
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, delete, select, tuple_, update
 
 from ledgix_vault.ids import new_id
 from ledgix_vault.store import schema
@@ -26,6 +27,7 @@ class JobKind(StrEnum):
     """What there is to do later."""
 
     EXPIRE_REVIEW = "expire_review"
+    JUDGE = "judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,13 @@ def job_row(tenant_id: str, kind: JobKind, subject: str, due_at: int) -> Row:
     return (tenant_id, new_id(), str(kind), subject, due_at, 0, 0)
 
 
-def claim_jobs(unit: Unit) -> list[Job]:
-    """Takes up to 64 due jobs of all tenants under a lease of 30 seconds."""
+def claim_jobs(unit: Unit, kinds: Collection[JobKind], most: int = MOST_AT_ONCE) -> list[Job]:
+    """Takes due jobs of these kinds, of all tenants, under a lease of 30 seconds."""
     due = (
         select(_J.c.tenant_id, _J.c.job_id)
-        .where(_J.c.due_at <= unit.now, _J.c.leased_until <= unit.now)
+        .where(*_due(unit.now, kinds))
         .order_by(_J.c.due_at)
-        .limit(MOST_AT_ONCE)
+        .limit(most)
         .with_for_update(skip_locked=True)  # SQLite has one writer and leaves this out
     )
     claimed = unit.write_returning(
@@ -60,6 +62,20 @@ def claim_jobs(unit: Unit) -> list[Job]:
         .returning(_J.c.tenant_id, _J.c.job_id, _J.c.kind, _J.c.subject, _J.c.attempts)
     )
     return [Job(row.tenant_id, row.job_id, JobKind(row.kind), row.subject, row.attempts) for row in claimed]
+
+
+def has_due_jobs(connection: Connection, now: int, kinds: Collection[JobKind]) -> bool:
+    """Whether there is anything to claim: a read, for whoever looks more often than there is work."""
+    return connection.execute(select(_J.c.job_id).where(*_due(now, kinds)).limit(1)).first() is not None
+
+
+def _due(now: int, kinds: Collection[JobKind]) -> list[ColumnElement[bool]]:
+    return [_J.c.due_at <= now, _J.c.leased_until <= now, _J.c.kind.in_([str(kind) for kind in kinds])]
+
+
+def give_back_job(unit: Unit, job: Job) -> None:
+    """Ends the lease of a job that has to be done again."""
+    unit.write(update(_J).where(_J.c.tenant_id == job.tenant_id, _J.c.job_id == job.job_id).values(leased_until=0))
 
 
 def finish_job(unit: Unit, job: Job) -> None:

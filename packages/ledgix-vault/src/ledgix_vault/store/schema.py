@@ -241,6 +241,15 @@ idempotency = Table(
 )
 Index("ix_idempotency_age", idempotency.c.remembered_at)
 
+judge_setting = Table(
+    "judge_setting",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("settings", Text, nullable=False),  # JudgeSettings as JSON, without the key
+    Column("sealed_key", LargeBinary, nullable=False),  # encrypted; empty for a server without keys
+    PrimaryKeyConstraint("tenant_id"),
+)
+
 job = Table(
     "job",
     metadata,

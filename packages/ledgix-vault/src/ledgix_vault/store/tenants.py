@@ -14,6 +14,7 @@ from ledgix_vault.policy.snapshot import ActivePolicy, Snapshot
 from ledgix_vault.policy.versions import VersionState
 from ledgix_vault.store import schema
 from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.judge_settings import NO_JUDGE, JudgeSettings
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.tenancy.state import TenantState
@@ -41,6 +42,7 @@ def load_tenant_state(connection: Connection, tenant_id: str) -> TenantState:
         keys=tuple(key for key, _ in keys),
         key_hashes=tuple(secret_hash for _, secret_hash in keys),
         suspensions=load_standing_suspensions(connection, tenant_id),
+        judge=load_judge_settings(connection, tenant_id),
     )
 
 
@@ -58,6 +60,15 @@ def load_api_keys(connection: Connection, tenant_id: str) -> list[tuple[ApiKey, 
         select(table).where(table.c.tenant_id == tenant_id).order_by(table.c.created_at, table.c.key_id)
     )
     return [(_api_key(row), bytes(row.secret_hash)) for row in rows]
+
+
+def load_judge_settings(connection: Connection, tenant_id: str) -> JudgeSettings:
+    """The tenant's judge; off if it never set one."""
+    table = schema.judge_setting
+    row = connection.execute(select(table).where(table.c.tenant_id == tenant_id)).one_or_none()
+    if row is None:
+        return NO_JUDGE
+    return JudgeSettings.from_json(stored_object(row.settings), bytes(row.sealed_key))
 
 
 def load_tool_schemas(connection: Connection, tenant_id: str) -> dict[str, ToolSchema]:

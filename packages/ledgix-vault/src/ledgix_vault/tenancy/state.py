@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ledgix_vault.policy.snapshot import Snapshot
 from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.judge_settings import NO_JUDGE, JudgeSettings
 from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.tenancy.suspensions import Suspension, first_that_stops
 
@@ -20,6 +21,7 @@ class TenantState:
     snapshot: Snapshot
     keys: tuple[ApiKey, ...]
     key_hashes: tuple[bytes, ...]  # secret hashes, in the order of `keys`
+    judge: JudgeSettings = NO_JUDGE
     suspensions: tuple[Suspension, ...] = ()  # those that stand, oldest first
 
     def suspension_of(self, agent_id: str, tool_name: str) -> Suspension | None:

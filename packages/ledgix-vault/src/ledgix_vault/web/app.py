@@ -11,6 +11,7 @@ import ledgix_vault
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api import (
     documents,
+    judges,
     ledger,
     limits,
     open,
@@ -30,7 +31,19 @@ from ledgix_vault.worker import Worker
 
 DESCRIPTION = "Decides tool calls by policy, issues one-call tokens, keeps a tamper-evident ledger."
 
-ROOMS = (open, policies, policy_versions, understanding, limits, simulation, documents, reviews, suspensions, ledger)
+ROOMS = (
+    open,
+    policies,
+    policy_versions,
+    understanding,
+    limits,
+    simulation,
+    documents,
+    reviews,
+    suspensions,
+    judges,
+    ledger,
+)
 """What the API has, in the order of its description."""
 
 

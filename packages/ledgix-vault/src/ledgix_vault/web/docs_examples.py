@@ -84,6 +84,13 @@ BODIES: dict[str, dict[str, Any]] = {
         "token": "ATATT3x…",
     },
     "ReviewDecision": {"approved": True, "review_reason": "The customer was charged twice."},
+    "JudgeSettings": {
+        "enabled": True,
+        "provider": "openai",
+        "base_url": "https://api.openai.com/v1",
+        "model": "gpt-5-mini",
+        "api_key": "sk-…",
+    },
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
 

@@ -37,15 +37,18 @@ def decided_alone(state: TenantState, request: ClearanceRequest) -> Decision | N
     return _decide(state, call_of(request))
 
 
-def decide(unit: Unit, tenant_id: str, request: ClearanceRequest, window: int) -> tuple[Decision, int]:
-    """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation")."""
+def decide(
+    unit: Unit, tenant_id: str, request: ClearanceRequest, window: int, *, besides: str = ""
+) -> tuple[Decision, int]:
+    """The decision as of this transaction, and the depth of delegation (contract section 2, "Delegation"). What the
+    request `besides` took of budgets doesn't count."""
     return decide_at(
         lambda: unit.connection,
         unit.tenant(tenant_id),
         request,
         unit.now,
         window,
-        limited=partial(within_limits, unit, tenant_id),
+        limited=partial(within_limits, unit, tenant_id, besides=besides),
     )
 
 
@@ -76,7 +79,7 @@ def _decide(state: TenantState, call: Call) -> Decision:
     if suspension := state.suspension_of(call.agent_id, call.tool_name):
         return suspended(suspension, state.settings, state.snapshot.hash)
     evaluation = evaluate(state.snapshot, call)
-    decision = conclude(evaluation, state.settings, state.snapshot.hash)
+    decision = conclude(evaluation, state.settings, state.snapshot.hash, state.judge)
     if not state.snapshot.shadows:
         return decision
     return replace(decision, shadow=beside(state.snapshot, state.settings, call, evaluation))

@@ -65,11 +65,12 @@ def look_at_limits(unit: Unit, tenant_id: str, call: Call, *, besides: str = "")
     )
 
 
-def within_limits(unit: Unit, tenant_id: str, call: Call, decision: Decision) -> Decision:
-    """The decision with what the limits say of it. What is denied already takes nothing and asks none."""
+def within_limits(unit: Unit, tenant_id: str, call: Call, decision: Decision, *, besides: str = "") -> Decision:
+    """The decision with what the limits say of it. What is denied already takes nothing and asks none; a limit that
+    isn't kept to is no judge's business."""
     if decision.outcome not in (Outcome.APPROVED, Outcome.PENDING):
         return decision
-    looked = look_at_limits(unit, tenant_id, call)
+    looked = look_at_limits(unit, tenant_id, call, besides=besides)
     if not looked.found:
         return decision
     decision = _with_assumptions(replace(decision, limits=looked.found), looked.assumed)
@@ -101,11 +102,11 @@ def hold(unit: Unit, clearance: Clearance) -> None:
 
 
 def follow(unit: Unit, before: Clearance, after: Clearance) -> None:
-    """Budgets follow a clearance's move: a reviewed approval takes what was found for it in place of what the pending
-    request had reserved; every other end gives back what isn't spent."""
+    """Budgets follow a clearance's move: an approval, or a review after a judge, takes what was found for it in place
+    of what the pending request had reserved; every other end gives back what isn't spent."""
     if not (before.decision.limits or after.decision.limits):
         return
-    if after.decision.outcome is Outcome.APPROVED:
+    if after.decision.outcome in (Outcome.APPROVED, Outcome.PENDING):
         withdraw(unit, after.tenant_id, after.request_id)
         hold(unit, after)
     else:
@@ -170,6 +171,7 @@ def _denied(decision: Decision, decisive: Sequence[Finding], policy: ActivePolic
     return replace(
         _by(decision, decisive, policy),
         outcome=Outcome.DENIED,
+        awaits_judge=False,
         reason=f"Denied: {_sentences(decisive)}.",
         reason_code=decisive[0].reason_code,
     )
@@ -184,6 +186,7 @@ def _sent_to_review(decision: Decision, decisive: Sequence[Finding], policy: Act
     return replace(
         decision,
         outcome=Outcome.PENDING,
+        awaits_judge=False,
         reason=f"{decision.reason} {reason}" if is_pending else reason,
         reason_code=decision.reason_code or (exceeded[0].reason_code if exceeded else None),
         confidence_bucket=bucket if len(exceeded) == len(decisive) else _at_most_low(bucket),

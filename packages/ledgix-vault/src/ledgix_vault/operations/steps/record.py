@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ledgix.formats.events import Event, EventKind, SealedIntent, build_intent, seal_intent
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
-from ledgix_vault.clearance.decision import Decider, Outcome
+from ledgix_vault.clearance.decision import Decider
 from ledgix_vault.clearance.facts import clearance_event, clearance_intent
 from ledgix_vault.errors import Conflict
 from ledgix_vault.ids import new_id, new_salt
@@ -36,23 +36,31 @@ def intent_of(
 
 
 def record_new(unit: Unit, clearance: Clearance, intent: Intent, quorum: int) -> None:
-    """Stores a fresh clearance with its event, and opens its review when a person has to decide."""
+    """Stores a fresh clearance with its event, and opens its review when a person has to decide. What awaits a judge
+    gets a job instead."""
     unit.insert(schema.clearance, clearance_row(clearance))
-    if clearance.decision.outcome is Outcome.PENDING:
-        assert clearance.review_expires_at is not None
-        review = Review(
-            tenant_id=clearance.tenant_id,
-            request_id=clearance.request_id,
-            opened_at=unit.now,
-            expires_at=clearance.review_expires_at,
-            quorum=quorum,
-        )
-        unit.insert(schema.review, review_row(review))
-        unit.insert(
-            schema.job, job_row(clearance.tenant_id, JobKind.EXPIRE_REVIEW, clearance.request_id, review.expires_at)
-        )
+    if clearance.decision.needs_person:
+        open_review(unit, clearance, quorum)
+    elif clearance.decision.awaits_judge:
+        unit.insert(schema.job, job_row(clearance.tenant_id, JobKind.JUDGE, clearance.request_id, unit.now))
     hold(unit, clearance)
     _append(unit, clearance, intent)
+
+
+def open_review(unit: Unit, clearance: Clearance, quorum: int) -> None:
+    """Opens the review of a clearance that a person has to decide, with the job that ends it in time."""
+    assert clearance.review_expires_at is not None
+    review = Review(
+        tenant_id=clearance.tenant_id,
+        request_id=clearance.request_id,
+        opened_at=unit.now,
+        expires_at=clearance.review_expires_at,
+        quorum=quorum,
+    )
+    unit.insert(schema.review, review_row(review))
+    unit.insert(
+        schema.job, job_row(clearance.tenant_id, JobKind.EXPIRE_REVIEW, clearance.request_id, review.expires_at)
+    )
 
 
 def record_move(unit: Unit, before: Clearance, after: Clearance, kind: EventKind, decider: Decider) -> None:

@@ -3,6 +3,7 @@
 - A clearance's row says what the newest entry that decided it says: request, decision, outcome, who asked, the token.
 - It is consumed if and only if, and when, an entry says so. No row without an entry, no decision without a row.
 - A review stands as long as no entry ended it; it ended as that entry says, and had its votes from those who voted.
+  It was opened by the entry that left the request to a person: the first, or the one after its judge was asked.
 - Its quorum and deadline, and the token's deadline after it, are those of the settings at that place of the ledger.
 """
 
@@ -142,7 +143,7 @@ def _token_flaws(case: _Case, clearance: Clearance, history: SettingsHistory) ->
     if approval is None:
         yield "its row has a token; no entry approved it"
         return
-    if approval.kind in _ENDING:
+    if approval is not case.deciding[0]:
         seconds = history.at(approval.position).review_expiry_seconds
         if token.pick_up_until is None or _moved(token.pick_up_until, -seconds) != approval.accepted_at:
             yield "its row says another time until which the approval must be fetched"
@@ -165,8 +166,11 @@ def _token_flaws(case: _Case, clearance: Clearance, history: SettingsHistory) ->
 def _review_flaws(
     case: _Case, clearance: Clearance, history: SettingsHistory, lineages: Mapping[str, str]
 ) -> Iterator[str]:
-    opening: Any = case.deciding[0].intent["decision"]
-    if opening["outcome"] != Outcome.PENDING:
+    decisions = [event for event in case.deciding if event.kind in _OPENING]
+    opening = decisions[-1]
+    if len(decisions) > 1 and not _awaited_judge(decisions[-2]):
+        yield f"it was decided anew by entry {opening.position}, though it didn't await its judge"
+    if not _waits_for_person(opening):
         if case.review_row is not None or case.voters:
             yield "it has a review, but the ledger says that it needed none"
         return
@@ -174,16 +178,26 @@ def _review_flaws(
         yield "its review is missing"
         return
     review = review_of_row(case.review_row, case.voters)
-    settings = history.at(case.deciding[0].position)
-    if review.opened_at != clearance.requested_at:
+    settings = history.at(opening.position)
+    if rfc3339(review.opened_at) != opening.accepted_at:
         yield "its review says another time of opening"
     if review.expires_at != review.opened_at + settings.review_expiry_seconds * MICROSECONDS:
         yield "its review has another deadline than the settings gave it"
     if review.quorum != settings.quorum:
         yield f"its review needs {review.quorum} approvals; the settings said {settings.quorum}"
-    yield from _end_flaws(review, case.deciding[1:])
+    yield from _end_flaws(review, case.deciding[case.deciding.index(opening) + 1 :])
     if set(review.voters) != _voted(case.events, lineages):
         yield "its review's votes are not those that the ledger has"
+
+
+def _awaited_judge(event: Entry) -> bool:
+    decision: Any = event.intent["decision"]
+    return bool(decision["status"] == "processing")
+
+
+def _waits_for_person(event: Entry) -> bool:
+    decision: Any = event.intent["decision"]
+    return bool(decision["outcome"] == Outcome.PENDING and decision["status"] != "processing")
 
 
 def _end_flaws(review: Review, later: list[Entry]) -> Iterator[str]:

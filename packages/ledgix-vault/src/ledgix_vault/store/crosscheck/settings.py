@@ -26,6 +26,8 @@ class SettingsHistory:
         """Raises what reading a changed entry raises."""
         positions, settings = [], []
         for entry in entries_of_kinds(connection, tenant_id, [EventKind.SETTINGS_CHANGED]):
+            if "settings" in entry.metadata:
+                continue  # others than those of reviews say whose they are
             after: Any = entry.metadata["after"]
             positions.append(entry.position)
             settings.append(ReviewSettings.from_json(after))

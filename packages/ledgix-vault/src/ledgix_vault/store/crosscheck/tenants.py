@@ -1,4 +1,4 @@
-"""What a tenant is and has, against the ledger: name, settings, API keys, policies, tool schemas, suspensions."""
+"""What a tenant is and has, against the ledger: name, settings, judge, API keys, policies, schemas, suspensions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from ledgix_vault.store.crosscheck.reading import (
 )
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
 from ledgix_vault.store.crosscheck.suspensions import suspension_flaws
-from ledgix_vault.store.tenants import stored_object
+from ledgix_vault.store.tenants import load_judge_settings, stored_object
+from ledgix_vault.tenancy.judge_settings import JUDGE, NO_JUDGE
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.times import rfc3339
@@ -41,6 +42,7 @@ def tenant_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     sections: dict[str, Callable[[], Iterator[str]]] = {
         "the tenant's row": partial(_founding_flaws, connection, tenant_id, founding),
         "the tenant's settings": partial(_settings_flaws, connection, tenant_id),
+        "the judge": partial(_judge_flaws, connection, tenant_id),
         "the API keys": partial(_api_key_flaws, connection, tenant_id),
         "the policies": partial(policy_flaws, connection, tenant_id, key_lineages(connection, tenant_id)),
         "the tool schemas": partial(_tool_schema_flaws, connection, tenant_id),
@@ -74,6 +76,15 @@ def _settings_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     if different := differing({**ReviewSettings().to_json(), **stored_object(text)}, recorded.to_json()):
         place = f"entry {history.positions[-1]}" if history.positions else "the ledger (no entry changed them)"
         yield f"the settings {', '.join(different)} are not those of {place}"
+
+
+def _judge_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
+    changes = entries_of_kinds(connection, tenant_id, [EventKind.SETTINGS_CHANGED])
+    newest = next((entry for entry in reversed(list(changes)) if entry.metadata.get("settings") == JUDGE), None)
+    recorded = NO_JUDGE.for_ledger() if newest is None else newest.metadata["after"]
+    if different := differing(load_judge_settings(connection, tenant_id).for_ledger(), recorded):
+        place = "the ledger (no entry changed them)" if newest is None else f"entry {newest.position}"
+        yield f"the judge's settings {', '.join(different)} are not those of {place}"
 
 
 def _api_key_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from ledgix_vault.policy.model import Effect
 from ledgix_vault.policy.versions import VersionState
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.sources.document import LONGEST_NAME, FindingCode, MediaKind, Origin
+from ledgix_vault.tenancy.judge_settings import Provider
 from ledgix_vault.tenancy.suspensions import SuspensionKind
 
 Schema = dict[str, Any]
@@ -553,6 +554,7 @@ COMPONENTS: dict[str, Schema] = {
             "assumptions": a_list(STRING),
             "trace": a_list(OBJECT),
             "limits": a_list(ref("LimitFinding")),
+            "judgement": or_null(OBJECT),
             "review_status": one_of(*ReviewStatus),
             "opened_at": MOMENT,
             "expires_at": MOMENT,
@@ -604,6 +606,17 @@ COMPONENTS: dict[str, Schema] = {
         }
     ),
     "Suspensions": an_object({"suspensions": a_list(ref("Suspension"))}),
+    "JudgeSettings": an_object(
+        {},
+        {
+            "enabled": BOOLEAN,
+            "provider": one_of(*Provider),
+            "base_url": {**STRING, "description": "With /v1 for OpenAI-compatible servers, without it for Anthropic"},
+            "model": STRING,
+            "may": or_null({**one_of("lower"), "description": "Where a policy has no terms of its own for a judge"}),
+            "api_key": {**STRING, "description": "Write-only: comes back masked; the mask stands for the stored key"},
+        },
+    ),
     "LedgerEntry": an_object(
         {
             "seq": INTEGER,
