@@ -13,7 +13,14 @@ from vault_testing.house import House, told
 
 from ledgix.formats.events import ConfidenceBucket
 from ledgix_vault.errors import Conflict, Forbidden, Invalid, Unavailable
+from ledgix_vault.operations.activate_policy_version import activate_policy_version
+from ledgix_vault.operations.add_document import add_document
+from ledgix_vault.operations.confirm_policy_version import Marks, confirm_policy_version
+from ledgix_vault.operations.draft_policy_version import draft_policy_version
 from ledgix_vault.operations.judge_requests import claim_judgements, judge_request
+from ledgix_vault.operations.steps.documents import Incoming
+from ledgix_vault.operations.steps.drafting import Registration, SourceRef
+from ledgix_vault.sources.document import MediaKind, Origin
 from ledgix_vault.store.clearances import find_clearance
 from ledgix_vault.store.jobs import LEASE_SECONDS
 from ledgix_vault.tenancy.scopes import Preset
@@ -392,3 +399,46 @@ async def test_settings_that_are_wrong_name_the_member(gifts: Gifts, changes: di
     with pytest.raises(Invalid) as refused:
         await gifts.house.change_judge(**changes)
     assert refused.value.path == path
+
+
+LIMITED = APPROVES + "limits: [{id: gifts, sum: args.amount, window: day, max: 30, effect: review}]\n"
+
+
+async def test_a_limit_stands_above_the_judge(gifts: Gifts) -> None:
+    """What one request reserved while it waits doesn't count against itself, but against the next."""
+    await gifts.prepare(LIMITED)
+    assert (await gifts.judged(20))["status"] == "approved"
+    beyond = await gifts.ask(20)
+    assert (beyond["status"], beyond["reason_code"]) == ("pending_review", "spend_cap_exceeded")
+    assert await gifts.house.judge_what_waits() == 0
+
+
+async def test_a_denial_by_the_judge_gives_back_what_was_reserved(gifts: Gifts) -> None:
+    await gifts.prepare(LIMITED)
+    waiting = await gifts.ask(20)
+    gifts.model.brain = denies
+    assert await gifts.house.judge_what_waits() == 1
+    assert (await gifts.house.poll(waiting))["status"] == "denied"
+    assert (await gifts.ask(30))["status"] == "processing"
+
+
+async def test_a_review_after_the_judge_keeps_its_share(gifts: Gifts) -> None:
+    await gifts.prepare(LIMITED.replace("<= 50", "<= 5"))
+    assert (await gifts.judged(20))["status"] == "pending_review"
+    assert (await gifts.ask(20))["reason_code"] == "spend_cap_exceeded"
+
+
+async def test_it_reads_the_documents_that_a_policy_rests_on(gifts: Gifts) -> None:
+    clause = "Gifts are for customers who had to wait for more than a week."
+    house = gifts.house
+    await gifts.prepare()
+    document = Incoming("gifts", "gifts.md", MediaKind.MARKDOWN, Origin.UPLOAD, f"# Gifts\n\n{clause}\n".encode())
+    await add_document(house.core, house.owner, document, None)
+    written = Registration("gifts", "", (), (GIFT,), APPROVES, sources=(SourceRef("gifts"),))
+    drafted, _ = await draft_policy_version(house.core, house.owner, written, None)
+    await confirm_policy_version(house.core, house.owner, "gifts", drafted.version, Marks(), None)
+    await activate_policy_version(house.core, house.owner, "gifts", drafted.version, None)
+    approved = await gifts.judged()
+    assert approved["status"] == "approved"
+    assert any(clause in asked.user for asked in gifts.model.asked)
+    assert {(cited["document"], clause in cited["quote"]) for cited in approved["citations"]} == {("gifts.md", True)}
