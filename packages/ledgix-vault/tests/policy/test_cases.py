@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from ledgix.formats import json
+from ledgix_vault.policy.call import EarlierCall
 from ledgix_vault.policy.draft import draft_policy
 from ledgix_vault.policy.evaluate import Call, Evaluation, evaluate
 from ledgix_vault.policy.model import Effect
@@ -54,7 +56,7 @@ def _snapshot(case: dict[str, Any]) -> Snapshot:
 
 def _call(asked: dict[str, Any]) -> Call:
     known = {"tool", "args", "facts", "agent", "session", "human", "destination", "purpose", "data", "hint", "extra"}
-    known |= {"register"}
+    known |= {"register", "now", "earlier"}
     assert asked.keys() <= known
     return Call(
         tool_name=asked.get("tool", "stripe_refund"),
@@ -69,7 +71,16 @@ def _call(asked: dict[str, Any]) -> Call:
         hint=asked.get("hint"),
         extra_policy_ids=tuple(asked.get("extra", ())),
         register_ref=asked.get("register"),
+        now=_microseconds(asked["now"]) if "now" in asked else None,
+        session_calls=tuple(
+            EarlierCall(earlier["tool"], json.from_python(earlier["args"]), 0)  # type: ignore[arg-type]
+            for earlier in asked.get("earlier", ())
+        ),
     )
+
+
+def _microseconds(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp()) * 1_000_000
 
 
 def _found(evaluation: Evaluation, expected: dict[str, Any]) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledgix.formats import json
@@ -244,6 +245,48 @@ def test_any_text_is_a_condition_or_refused_with_a_place(text: str) -> None:
     except ConditionError as error:
         offset = error.offset
     assert 0 <= offset <= len(text)
+
+
+SOUP = (
+    "args args.a args.l facts tables now session.calls session_id ( ) [ ] { } , . : ? ! - + * && || == != < <= > >= in "
+    "true false null 0 1 2.5 i j 'a' \"gold\" size( has( given( money( date( years( timestamp( duration( .all(i, "
+    ".exists(i, .exists_one(j, .map(i, .filter(j, .sum() .min() .max() .distinct() .getHours( .getDayOfWeek( "
+    ".startsWith( .lowerAscii() 'USD' 'Europe/Berlin' '2026-02-29' '24h' '../x' i.a [0] ['a'] as /"
+)
+SHAPES: Any = st.recursive(
+    st.one_of(st.sampled_from(["args.a", "args.l", "1", "'a'", "now", "date(args.a)", "i", "[1, 2]", "{'a': 1}"])),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "==", "<", "in", "&&", "||"]), inner).map(" ".join),
+        st.tuples(inner, inner, inner).map("({0[0]} ? {0[1]} : {0[2]})".format),
+        st.tuples(inner, st.sampled_from(["all", "exists", "exists_one", "map", "filter"]), inner).map(
+            "{0[0]}.{0[1]}(i, {0[2]})".format
+        ),
+        st.tuples(inner, st.sampled_from(["sum", "min", "max", "distinct", "size", "getMonth"])).map(
+            "{0[0]}.{0[1]}()".format
+        ),
+        st.tuples(inner, inner).map("{0[0]}[{0[1]}]".format),
+        st.tuples(st.sampled_from(["date", "timestamp", "duration", "size", "!", "-"]), inner).map(
+            "{0[0]}({0[1]})".format
+        ),
+    ),
+    max_leaves=12,
+)
+ANYTHING: Any = st.recursive(
+    st.sampled_from([None, True, 0, -1, 10**30, Decimal("0.5"), Decimal("1e-60"), "", "a", "2026-02-29", "9999-12-31"]),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from("al"), inner, max_size=2)),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(SOUP.split()), max_size=14).map(" ".join) | SHAPES, ANYTHING, ANYTHING)
+def test_whatever_is_written_is_refused_or_decides_without_an_exception(text: str, a: object, items: object) -> None:
+    started = time.perf_counter()
+    with suppress(ConditionError):
+        condition = Condition.parse(text)
+        call: Any = Call("t", {"a": a, "l": items}, "a", "s", None, {}, {}, None, None, None, now=0, session_calls=())  # type: ignore[dict-item]
+        assert isinstance(condition.test(Inputs(call, {})), bool | Unknown)
+    assert time.perf_counter() - started < 2
 
 
 def test_the_same_text_is_compiled_once() -> None:

@@ -59,7 +59,7 @@ def test_truth_table(text: str, args: str, result: str) -> None:
 
 
 def test_the_truth_table_was_found() -> None:
-    assert len(TRUTHS) == 20
+    assert len(TRUTHS) == 34
 
 
 @pytest.mark.parametrize("line", lines("sentences"))

@@ -7,7 +7,7 @@ from alembic import op
 
 from ledgix.formats import json
 
-revision = "0007"
+revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None

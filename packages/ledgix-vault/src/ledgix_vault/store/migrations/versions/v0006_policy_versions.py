@@ -6,7 +6,7 @@ Until now a version was registered, confirmed and activated in one step by one k
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
+revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
