@@ -13,6 +13,7 @@ from vault_testing.house import House, told
 
 from ledgix.formats.events import ConfidenceBucket
 from ledgix_vault.errors import Conflict, Forbidden, Invalid, Unavailable
+from ledgix_vault.keys.sealing import Seal
 from ledgix_vault.operations.activate_policy_version import activate_policy_version
 from ledgix_vault.operations.add_document import add_document
 from ledgix_vault.operations.confirm_policy_version import Marks, confirm_policy_version
@@ -354,6 +355,20 @@ async def test_a_replay_shows_how_it_stands(gifts: Gifts) -> None:
     again = await gifts.ask(key="once")
     assert (again["request_id"], again["status"]) == (first["request_id"], "approved")
     assert again["token"] == (await gifts.house.poll(first))["token"]
+
+
+async def test_a_key_that_cannot_be_opened_goes_to_a_person(gifts: Gifts) -> None:
+    await gifts.prepare()
+    gifts.house.core.keys.seal = Seal(b"of another Vault")
+    asked = await gifts.ask()
+    for _ in range(3):
+        with pytest.raises(Unavailable) as sealed:
+            await gifts.house.judge_what_waits()
+        assert sealed.value.code == "judge_key_sealed"
+        gifts.house.clock.advance(LEASE_SECONDS)
+    assert await gifts.house.judge_what_waits() == 1
+    assert (await gifts.house.poll(asked))["reason_code"] == "judge_undecided"
+    assert gifts.model.asked == []
 
 
 # Settings

@@ -23,8 +23,10 @@ from ledgix_vault.clearance.judging import (
     left_to_a_person,
     obstacle_to_approval,
 )
+from ledgix_vault.errors import Unavailable
 from ledgix_vault.ids import new_id
 from ledgix_vault.judge.ask import Model, ask_judge
+from ledgix_vault.keys.sealing import SealBroken
 from ledgix_vault.operations.steps.evaluate import decide, evaluate_again
 from ledgix_vault.operations.steps.excerpts import excerpts_for
 from ledgix_vault.operations.steps.judges import judge_key_place
@@ -69,14 +71,25 @@ async def judge_request(vault: Vault, job: Job) -> None:
     if case is None:
         return
     judge = case.settings
-    place = judge_key_place(job.tenant_id)
-    api_key = vault.keys.seal.open(judge.sealed_key, place) if judge.sealed_key else ""
+    api_key = _opened(vault, job.tenant_id, judge.sealed_key)
     model = Model(
         judge.provider, judge.base_url, judge.model, vault.settings.judge_deadline, vault.settings.trusted_judge_hosts
     )
     judgement = await ask_judge(model, api_key, case.question)
     # Nothing of it is stored yet: whoever dies here leaves the lease, and the question is put again.
     await vault.store.run(partial(_settle, vault, job, case, judgement))
+
+
+def _opened(vault: Vault, tenant_id: str, sealed_key: bytes) -> str:
+    if not sealed_key:
+        return ""
+    try:
+        return vault.keys.seal.open(sealed_key, judge_key_place(tenant_id))
+    except SealBroken as error:
+        raise Unavailable(
+            "The stored key of the judge's server can't be opened with this Vault's keys; set it again.",
+            code="judge_key_sealed",
+        ) from error
 
 
 def _prepare(vault: Vault, job: Job, unit: Unit) -> Stored[_Case | None]:
@@ -124,7 +137,7 @@ def _decide(vault: Vault, clearance: Clearance, unit: Unit) -> Decision:
         vault.settings.delegation_window,
         besides=clearance.request_id,
     )
-    return decision
+    return replace(decision, shadow=())  # the first decision has told what shadows would have said
 
 
 def _given_up(decision: Decision, why: str) -> Decision:
