@@ -21,6 +21,7 @@ from ledgix_vault.operations.read_documents import (
 )
 from ledgix_vault.operations.remove_document import remove_document
 from ledgix_vault.operations.steps.documents import Incoming
+from ledgix_vault.operations.steps.drafting import SourceRef
 from ledgix_vault.sources.document import DocumentVersion, MediaKind, Origin, hash_bytes
 from ledgix_vault.sources.quotes import Quote, QuoteWrong, find_quote, verify_quote
 from ledgix_vault.sources.source import source_of
@@ -251,18 +252,10 @@ async def test_an_index_that_lost_a_chunk_is_found(vault: House) -> None:
 
 
 async def test_a_document_in_use_stays(vault: House) -> None:
-    """Until drafts take sources, a policy with one is written by the back door."""
-    from dataclasses import replace
-
-    from ledgix_vault.store.administration import add_policy_version
-    from ledgix_vault.store.writer import Outcome
-
-    version = await add(vault)
-    active = vault.core.store.tenant(vault.owner.tenant_id).snapshot.policies[0]
-    document = replace(active.document, sources=(source_of(version),))
-    vault.core.store.run_and_wait(
-        lambda unit: Outcome(add_policy_version(unit, vault.owner.tenant_id, document, vault.owner.key_id))
-    )
+    await add(vault)
+    drafted = await vault.draft("Refunds must not exceed $10", sources=(SourceRef("refunds"),))
+    await vault.confirm(drafted.version)
+    await vault.activate(drafted.version)
     with pytest.raises(Conflict) as refused:
         await remove_document(vault.core, vault.owner, "refunds")
     assert refused.value.code == "document_in_use"

@@ -107,32 +107,34 @@ def strings(content: JsonObject, name: str) -> tuple[str, ...]:
 
 
 def _answer(version: PolicyVersion) -> JsonObject:
+    """What registering it made of it; whatever became of it since, a retry gets the same answer."""
     document = version.document
+    state = VersionState.ACTIVE if version.activated_at == version.registered_at else VersionState.DRAFT
     return {
         "policy_id": document.policy_id,
         "status": "registered",
-        "message": _message(version),
+        "message": _message(version, state),
         "policy_version_id": version.version_id,
         "version": version.version,
         "policy_content_hash": document.content_hash,
-        "state": str(version.state),
+        "state": str(state),
         "rules": document.to_json()["rules"],
         "uncompiled": list(document.uncompiled),
         "otherwise": str(document.otherwise),
     }
 
 
-def _message(version: PolicyVersion) -> str:
+def _message(version: PolicyVersion, state: VersionState) -> str:
     document = version.document
     rules = len(document.rules)
     counted = f"{rules} executable rule{'' if rules == 1 else 's'}"
-    if version.state is VersionState.DRAFT:
+    if state is VersionState.DRAFT:
         parts = [
             f"Version {version.version} is a draft with {counted}: this tenant asks for two people, so somebody else"
             " has to activate it. What was active before stays active."
         ]
     else:
-        parts = [f"Version {version.version} is {version.state} with {counted}."]
+        parts = [f"Version {version.version} is {state} with {counted}."]
     if document.open_text:
         quoted = "; ".join(f"“{text}”" for text in document.open_text)
         parts.append(
