@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Final, cast
+from typing import cast
 
 from msgspec import Struct
 
@@ -30,9 +30,6 @@ from ledgix_vault.policy.snapshot import Coverage, Snapshot, plan
 from ledgix_vault.policy.verdicts import Ground, Verdict, judge
 
 __all__ = ["Call", "ConditionTrace", "Evaluation", "Ground", "RuleTrace", "Verdict", "evaluate"]
-
-_RANK: Final = {Effect.APPROVE: 0, Effect.REVIEW: 1, Effect.DENY: 2}
-_BY_RANK: Final = (Effect.APPROVE, Effect.REVIEW, Effect.DENY)
 
 
 class Evaluation(Struct, frozen=True):
@@ -144,10 +141,16 @@ def _with_extra(
 def _combined(verdicts: Sequence[Verdict], default: Effect | None) -> tuple[Effect, bool]:
     """The strictest verdict, and whether it is the tenant's `default` (None when a policy covers the tool); what only
     the parent's policy says as well leaves it the default's."""
-    rank = max([_RANK[verdict.effect] for verdict in verdicts], default=-1)
-    if default is not None and _RANK[default] >= rank:
-        return default, True
-    return _BY_RANK[rank], False
+    said = [verdict.effect for verdict in verdicts]
+    if default is not None:
+        return (default, True) if _strictest([default, *said]) is default else (_strictest(said), False)
+    return _strictest(said), False
+
+
+def _strictest(said: Sequence[Effect]) -> Effect:
+    if Effect.DENY in said:
+        return Effect.DENY
+    return Effect.REVIEW if Effect.REVIEW in said else Effect.APPROVE
 
 
 def _deciding(verdicts: Sequence[Verdict], effect: Effect, hint: str | None) -> tuple[Verdict, ...]:
@@ -205,7 +208,7 @@ def _bucket(
     no rule speaks: none. A review because something couldn't be told: low. Something assumed (that text beside the
     rules doesn't matter here, as a person marked it, is an assumption too), or unknown beside a rule that denies:
     high. Else extra_high."""
-    if {verdict.ground for verdict in deciding} <= {Ground.UNCOMPILED}:
+    if False not in [verdict.ground is Ground.UNCOMPILED for verdict in deciding]:
         return ConfidenceBucket.NONE
     unknown = objected or True in [verdict.has_unknown for verdict in verdicts]
     if unknown and effect is Effect.REVIEW:

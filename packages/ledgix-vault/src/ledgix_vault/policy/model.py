@@ -105,13 +105,13 @@ class PolicyDocument:
         }
         return stored | further | {"v": 2} if any(further.values()) else stored
 
-    @property
+    @cached_property
     def open_text(self) -> tuple[str, ...]:
         """What no rule stands for and nobody marked as not applicable: it sends the covered tools to a person."""
         left = tuple(sentence for sentence in self.uncompiled if sentence not in self.set_aside)
         return left + tuple(f"the document {source.name}" for source in self.sources if not source.settled)
 
-    @property
+    @cached_property
     def rests_on_people(self) -> bool:
         """Whether a person marked text as not applicable: rules that decide beside it are sure, but not surest."""
         return bool(self.set_aside) or any(source.settled for source in self.sources)

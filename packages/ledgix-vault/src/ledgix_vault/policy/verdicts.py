@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
@@ -79,14 +78,11 @@ class Verdict(NamedTuple):
         return [finding for finding in self.findings if finding.effect is self.effect]
 
 
-_NOTHING: frozenset[Effect | None] = frozenset()
-
-
 def judge(plan: Plan, inputs: Inputs) -> Verdict:
     """Contract section 4: what denies (a rule, then destinations and registers), then a review rule, then anything
     unknown or left as text, then approve rule, else `otherwise`. Everything is evaluated, whatever was found before
     it, so that the trace is whole."""
-    fired: set[Effect] = set()
+    fired: list[Effect] = []  # no set: hashing an enum costs more than looking through three
     has_unknown = False
     results: list[list[Outcome]] = []
     inputs.tables = plan.policy.document.tables
@@ -96,11 +92,11 @@ def judge(plan: Plan, inputs: Inputs) -> Verdict:
         if False in outcomes:
             continue
         if outcomes.count(True) == len(outcomes):
-            fired.add(rule.effect)
+            fired.append(rule.effect)
         else:
             has_unknown = True
     findings = _findings(plan, inputs.call) if plan.destinations or plan.registers else ()
-    against = {finding.effect for finding in findings} if findings else _NOTHING
+    against = [finding.effect for finding in findings]
     effect, ground = _verdict(plan, fired, against, has_unknown=has_unknown)
     return Verdict(plan, effect, ground, has_unknown or Effect.REVIEW in against, results, findings)
 
@@ -114,7 +110,7 @@ def _findings(plan: Plan, call: Call) -> tuple[Finding, ...]:
 
 
 def _verdict(
-    plan: Plan, fired: set[Effect], against: AbstractSet[Effect | None], *, has_unknown: bool
+    plan: Plan, fired: Sequence[Effect], against: Sequence[Effect | None], *, has_unknown: bool
 ) -> tuple[Effect, Ground]:
     if Effect.DENY in fired:
         return Effect.DENY, Ground.RULE
