@@ -373,7 +373,7 @@ def _money(node: Function, of: Node, rest: Sequence[Node], scope: Scope) -> Read
             raise ConditionError('`money` takes a path and a currency code: `money(args.amount, "USD")`', node.at)
 
 
-_USAGE: Final = {
+USAGE: Final = {
     "has": "`has(args.order_id)`",
     "given": "`given(args.order_id)`",
     "size": "`size(args.items)`",
@@ -395,9 +395,9 @@ _USAGE: Final = {
 
 
 def _refuse_call(node: Function) -> NoReturn:
-    if node.name in _USAGE:
-        raise ConditionError(f"`{node.name}` is used like {_USAGE[node.name]}", node.at)
-    known = ", ".join([*_USAGE, *QUANTIFIERS])
+    if node.name in USAGE:
+        raise ConditionError(f"`{node.name}` is used like {USAGE[node.name]}", node.at)
+    known = ", ".join([*USAGE, *QUANTIFIERS])
     raise ConditionError(f"there is no function `{node.name}`; known are {known}", node.at)
 
 
