@@ -192,3 +192,59 @@ async def test_a_dry_run_sees_suspensions_parents_and_the_draft(vault: House) ->
     await vault.suspend("tool", TOOL)
     stopped = await try_clearance(vault.core, vault.owner, calls(45)[0], None)
     assert stopped.decision.reason_code == "suspended"
+
+
+APPROVES = "rules: [{id: all, effect: approve, when: ['args.amount >= 0']}]\n"
+
+
+def with_limit(limit: str) -> Draft:
+    return Draft("refunds", sentences=(), definition=f"{APPROVES}limits: [{limit}]", tools=(TOOL,))
+
+
+async def test_limits_are_counted_in_the_order_of_the_calls(vault: House) -> None:
+    for _ in range(10):
+        await vault.ask(45)
+    found, _ = await simulated(vault, with_limit("{id: three, window: day, max: 3}"), last=100)
+    assert found["changes"] == [{"before": "approve", "after": "deny", "count": 7, "amounts": {"undeclared": "315"}}]
+    (by_rule,) = found["by_rule"]
+    assert (by_rule["rule_id"], by_rule["count"]) == ("three", 7)
+    assert "3 calls used" in found["examples"][0]["reason"]
+    assert any("Budgets start empty" in assumption for assumption in found["assumptions"])
+
+
+async def test_a_budget_is_shared_by_whom_it_says(vault: House) -> None:
+    for agent in ("a", "b", "a", "b", "a"):
+        await vault.ask(45, agent_id=agent)
+    found, _ = await simulated(vault, with_limit("{id: two, per: [agent_id], window: ever, max: 2}"), last=100)
+    assert found["changed"] == 1
+
+
+async def test_a_rolling_window_forgets(vault: House) -> None:
+    """What was taken exactly one window ago counts no more."""
+    for seconds in (0, 59, 1, 60):
+        vault.clock.advance(seconds)
+        await vault.ask(45)
+    found, _ = await simulated(vault, with_limit("{id: one, window: 1m, max: 1}"), last=100)
+    assert found["changed"] == 1
+
+
+async def test_a_sum_is_bounded_for_calls_that_never_happened(vault: House) -> None:
+    draft = with_limit('{id: sum, sum: \'money(args.amount, "USD")\', window: 1h, max: 100, effect: review}')
+    found, _ = await simulated(vault, draft, calls=calls(60, 40, 0, 1, currency="USD"))
+    assert found["changes"] == [{"before": "approve", "after": "review", "count": 1, "amounts": {"USD": "1"}}]
+
+
+async def test_a_dry_run_sees_what_is_used_and_takes_nothing(vault: House) -> None:
+    limit = "{id: two, window: day, max: 2}"
+    await vault.register(definition=f"{APPROVES}limits: [{limit}]")
+    (request,) = calls(45)
+    assert (await vault.ask(45))["status"] == "approved"
+    for _ in range(3):
+        tried = await try_clearance(vault.core, vault.owner, request, None)
+        assert tried.decision.outcome == "approved"
+        assert [finding.used for finding in tried.decision.limits] == ["1"]
+    assert (await vault.ask(45))["status"] == "approved"
+    tried = await try_clearance(vault.core, vault.owner, request, None)
+    assert (tried.decision.outcome, tried.decision.reason_code) == ("denied", "rate_limit_exceeded")
+    loose = await try_clearance(vault.core, vault.owner, request, with_limit("{id: two, window: day, max: 3}"))
+    assert loose.decision.outcome == "approved"

@@ -57,7 +57,8 @@ _OPEN = text(
 )
 _THE_BUDGET = and_(_B.c.tenant_id == bindparam("of_tenant"), _B.c.budget == bindparam("of_budget"))
 _OF_THE_BUDGET = and_(_U.c.tenant_id == bindparam("of_tenant"), _U.c.budget == bindparam("of_budget"))
-_LOCKED = select(_B.c.window_name, _B.c.since, _B.c.total).where(_THE_BUDGET).with_for_update()
+_BUDGET = select(_B.c.window_name, _B.c.since, _B.c.total).where(_THE_BUDGET)
+_LOCKED = _BUDGET.with_for_update()
 _LAPSED = select(_U.c.amount, _U.c.reserved_at).where(
     _OF_THE_BUDGET, _U.c.state == text("'reserved'"), _U.c.lapses_at <= bindparam("now")
 )
@@ -96,6 +97,16 @@ def lock_budget(unit: Unit, tenant_id: str, demand: Demand) -> Budget:
     if current != stored:
         _write(unit, tenant_id, key.id, current)
     return current
+
+
+def used_of(connection: Connection, tenant_id: str, demand: Demand, now: int) -> Decimal:
+    """What the demanded budget holds at `now`, for whoever doesn't decide by it: nothing is locked or written."""
+    place = {"of_tenant": tenant_id, "of_budget": demand.key.id}
+    row = connection.execute(_BUDGET, place).one_or_none()
+    if row is None:
+        return NOTHING
+    stored = Budget(row.window_name, row.since, Decimal(row.total))
+    return up_to_date(connection, tenant_id, demand.key.id, stored, demand.window, now).total
 
 
 def up_to_date(connection: Connection, tenant_id: str, budget: str, stored: Budget, window: Window, now: int) -> Budget:

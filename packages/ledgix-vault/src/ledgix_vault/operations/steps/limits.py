@@ -6,7 +6,7 @@ each other, in one group and in different ones. What is taken follows from the f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -46,19 +46,32 @@ class Findings:
 def look_at_limits(unit: Unit, tenant_id: str, call: Call, *, besides: str = "") -> Findings:
     """Holds a call against every limit that applies to it; its budgets stay locked until the transaction ends. What the
     request `besides` took itself doesn't count."""
-    snapshot = unit.tenant(tenant_id).snapshot
+    return find_limits(
+        unit.tenant(tenant_id).snapshot,
+        call,
+        lambda demand: _used(unit, tenant_id, demand, besides),
+        lambda demand, used: room_again_at(unit.connection, tenant_id, demand, used, unit.now),
+    )
+
+
+def find_limits(
+    snapshot: Snapshot,
+    call: Call,
+    used: Callable[[Demand], Decimal],
+    room_again: Callable[[Demand, Decimal], int | None] = lambda _, __: None,
+) -> Findings:
+    """Holds a call against every limit that applies to it. `used` says what a demanded budget holds already,
+    `room_again` when (µs) an exceeded one has room for it again, if that is known."""
     policies = _limited(snapshot, call)
     if not policies:
         return Findings()
     asked, assumed = demands(policies, call, snapshot.coverage(call.tool_name).money)
     wanted = [each for each in asked if isinstance(each, Demand)]
-    used = {
-        demand.key.id: _used(unit, tenant_id, demand, besides)
-        for demand in sorted(wanted, key=lambda demand: demand.key.id)  # always in the same order: locks never cross
-    }
+    # Always in the same order: locks never cross.
+    held = {demand.key.id: used(demand) for demand in sorted(wanted, key=lambda demand: demand.key.id)}
     return Findings(
         tuple(
-            _finding(unit, tenant_id, each, used[each.key.id]) if isinstance(each, Demand) else unknown(each)
+            _finding(each, held[each.key.id], room_again) if isinstance(each, Demand) else unknown(each)
             for each in asked
         ),
         assumed,
@@ -71,6 +84,11 @@ def within_limits(unit: Unit, tenant_id: str, call: Call, decision: Decision, *,
     if decision.outcome not in (Outcome.APPROVED, Outcome.PENDING):
         return decision
     looked = look_at_limits(unit, tenant_id, call, besides=besides)
+    return bounded(unit.tenant(tenant_id).snapshot, decision, looked)
+
+
+def bounded(snapshot: Snapshot, decision: Decision, looked: Findings) -> Decision:
+    """The decision with what was found about the limits that apply to it."""
     if not looked.found:
         return decision
     decision = _with_assumptions(replace(decision, limits=looked.found), looked.assumed)
@@ -78,7 +96,7 @@ def within_limits(unit: Unit, tenant_id: str, call: Call, decision: Decision, *,
     if effect is Effect.APPROVE:
         return decision
     decision = replace(decision, shadow=())  # shadows are asked about rules; what the limits say stands above those
-    policy = unit.tenant(tenant_id).snapshot.policy(decisive[0].policy_id)
+    policy = snapshot.policy(decisive[0].policy_id)
     assert policy is not None
     return _denied(decision, decisive, policy) if effect is Effect.DENY else _sent_to_review(decision, decisive, policy)
 
@@ -140,11 +158,9 @@ def _used(unit: Unit, tenant_id: str, demand: Demand, besides: str) -> Decimal:
     return EXACT.subtract(budget.total, own)
 
 
-def _finding(unit: Unit, tenant_id: str, demand: Demand, used: Decimal) -> Finding:
+def _finding(demand: Demand, used: Decimal, room_again: Callable[[Demand, Decimal], int | None]) -> Finding:
     finding = found(demand, used)
-    if finding.result is not Result.EXCEEDED:
-        return finding
-    return freed(finding, room_again_at(unit.connection, tenant_id, demand, used, unit.now))
+    return freed(finding, room_again(demand, used)) if finding.result is Result.EXCEEDED else finding
 
 
 def _with_assumptions(decision: Decision, assumed: Sequence[str]) -> Decision:
