@@ -87,14 +87,22 @@ def judge(plan: Plan, inputs: Inputs) -> Verdict:
     results: list[list[Outcome]] = []
     inputs.tables = plan.policy.document.tables
     for rule, tests in plan.rules:
-        outcomes = [test(inputs) for test in tests]
+        outcomes: list[Outcome] = []
+        is_false = is_unknown = False
+        for test in tests:
+            outcome = test(inputs)
+            outcomes.append(outcome)
+            if outcome is False:
+                is_false = True
+            elif outcome is not True:
+                is_unknown = True
         results.append(outcomes)
-        if False in outcomes:
+        if is_false:
             continue
-        if outcomes.count(True) == len(outcomes):
-            fired.append(rule.effect)
-        else:
+        if is_unknown:
             has_unknown = True
+        else:
+            fired.append(rule.effect)
     findings = _findings(plan, inputs.call) if plan.destinations or plan.registers else ()
     against = [finding.effect for finding in findings]
     effect, ground = _verdict(plan, fired, against, has_unknown=has_unknown)
