@@ -235,3 +235,16 @@ def test_a_list_that_an_active_policy_does_not_fit_is_refused(tenant: Tenant) ->
     refused = tenant.full.post("/tool-schemas/import", {"tools_list": {"tools": [other, REFUND_TOOL]}})
     assert problem(refused, 422, "policy_invalid")["problems"][0]["known_fields"] == ["amount", "currency"]
     assert tenant.full.read("/tool-schemas") == {"tool_schemas": []}
+
+
+def test_sentences_name_declared_facts_by_words(tenant: Tenant) -> None:
+    body = {"policy_id": "orders", "tools": ["cancel_order"], "rules": ["The order status must be open"]}
+    left = succeeded(tenant.full.post("/register-policy", body))
+    assert left["uncompiled"] == body["rules"]
+    facts = {"order_status": {"enum": ["open", "delivered"]}}
+    assert succeeded(tenant.full.post("/register-policy", {**body, "facts": facts}))["uncompiled"] == []
+    for status, verdict in (("open", "approved"), ("delivered", "denied")):
+        answer = tenant.agent.ask("cancel_order", context={"facts": {"order_status": status}})
+        assert answer["status"] == verdict
+    assert tenant.agent.ask("cancel_order")["status"] == "pending_review"
+    problem(tenant.full.post("/register-policy", {**body, "facts": {"x": {"type": "thing"}}}), 422, "policy_invalid")

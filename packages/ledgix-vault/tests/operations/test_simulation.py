@@ -229,7 +229,7 @@ async def test_a_rolling_window_forgets(vault: House) -> None:
 
 
 async def test_a_sum_is_bounded_for_calls_that_never_happened(vault: House) -> None:
-    draft = with_limit('{id: sum, sum: \'money(args.amount, "USD")\', window: 1h, max: 100, effect: review}')
+    draft = with_limit("{id: sum, sum: 'money(args.amount, \"USD\")', window: 1h, max: 100, effect: review}")
     found, _ = await simulated(vault, draft, calls=calls(60, 40, 0, 1, currency="USD"))
     assert found["changes"] == [{"before": "approve", "after": "review", "count": 1, "amounts": {"USD": "1"}}]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import Invalid, PolicyInvalid
 from ledgix_vault.policy.draft import draft_policy
+from ledgix_vault.policy.english import declared_facts
+from ledgix_vault.policy.english.facts import Fact
 from ledgix_vault.policy.errors import PolicyError
 from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.parts import Source
@@ -26,7 +30,8 @@ class SourceRef:
 class Registration:
     """A policy as the caller wrote it: plain sentences, a definition in the rule language, or both.
 
-    `set_aside` are those of the sentences that a person marks as not applicable, should they not compile.
+    `set_aside` are those of the sentences that a person marks as not applicable, should they not compile. `facts`
+    declares what sentences may name by words alone, as JSON Schema declares properties.
     """
 
     policy_id: str
@@ -36,6 +41,7 @@ class Registration:
     definition: str | None = None
     sources: tuple[SourceRef, ...] = ()
     set_aside: tuple[str, ...] = ()
+    facts: JsonObject = field(default_factory=dict)
 
 
 def check_policy_id(policy_id: str) -> None:
@@ -49,6 +55,7 @@ def compile_policy(unit: Unit, tenant_id: str, registration: Registration) -> Po
     for i, sentence in enumerate(registration.set_aside):
         if sentence not in registration.sentences:
             raise Invalid("is none of `rules`, word for word", path=f"$.set_aside[{i}]")
+    facts = _declared(registration.facts)
     try:
         return draft_policy(
             policy_id=registration.policy_id,
@@ -59,6 +66,7 @@ def compile_policy(unit: Unit, tenant_id: str, registration: Registration) -> Po
             schemas=unit.tenant(tenant_id).snapshot.schemas,
             sources=find_sources(unit, tenant_id, registration.sources),
             set_aside=registration.set_aside,
+            facts=facts,
         )
     except PolicyError as error:
         raise PolicyInvalid(
@@ -66,6 +74,14 @@ def compile_policy(unit: Unit, tenant_id: str, registration: Registration) -> Po
             path="$.definition" if registration.definition is not None else "$.rules",
             problems=[problem.to_json() for problem in error.problems],
         ) from error
+
+
+def _declared(facts: JsonObject) -> Mapping[str, Fact]:
+    try:
+        return declared_facts(facts)
+    except PolicyError as error:
+        problems = [problem.to_json() for problem in error.problems]
+        raise PolicyInvalid(str(error), path="$.facts", problems=problems) from error
 
 
 def find_sources(unit: Unit, tenant_id: str, wanted: tuple[SourceRef, ...]) -> tuple[Source, ...]:

@@ -35,6 +35,7 @@ def editor_schema() -> JsonObject:
             description={"type": "string", "maxLength": LONGEST_TEXT},
             tools=_tools("The tools that the policy covers; left out: all.", MOST_TOOLS),
             sentences=_texts("Rules as plain sentences.", MOST_SENTENCES, LONGEST_SENTENCE),
+            facts={"type": "object", "description": "Facts that sentences may name by words, as JSON Schema has them."},
             rules=_list(_rule(), MOST_RULES),
             otherwise=_one_of("What becomes of calls that no rule speaks about; review when left out.", *Effect),
             action_category={"type": "string", "maxLength": 64, "description": "For the ledger: `payments`."},

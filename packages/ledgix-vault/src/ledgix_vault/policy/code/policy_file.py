@@ -4,6 +4,7 @@ policy_id: refunds
 description: What support may give back.
 tools: [stripe_refund]
 sentences: ["Refunds must not exceed $1000"]
+facts: {order_status: {enum: [open, delivered]}}     # what sentences may name by words
 rules: []
 otherwise: review
 """
@@ -18,13 +19,14 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.jsontext import encode_text
 from ledgix_vault.policy.definition import MEMBERS, Definition, definition_in
 from ledgix_vault.policy.draft import LONGEST_ID, LONGEST_SENTENCE, MOST_SENTENCES, draft_written, sentences_alone
+from ledgix_vault.policy.english import declared_facts
 from ledgix_vault.policy.errors import PolicyError
 from ledgix_vault.policy.marked import read
 from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.reading import DefinitionReader
 from ledgix_vault.policy.schemas import ToolSchema
 
-FILE_MEMBERS: Final = ("policy_id", "description", "tools", "sentences")
+FILE_MEMBERS: Final = ("policy_id", "description", "tools", "sentences", "facts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class PolicyFile:
     description: str
     tools: tuple[str, ...]
     sentences: tuple[str, ...]
+    facts: JsonObject
     definition: str | None
     written: Definition
 
@@ -48,6 +51,7 @@ class PolicyFile:
             tools=self.tools,
             definition=self.definition or "",
             schemas=schemas,
+            facts=declared_facts(self.facts),
         )
 
     def registration(self) -> JsonObject:
@@ -58,6 +62,8 @@ class PolicyFile:
             "tools": list(self.tools),
             "rules": list(self.sentences),
         }
+        if self.facts:
+            body["facts"] = self.facts
         return body if self.definition is None else {**body, "definition": self.definition}
 
 
@@ -75,6 +81,10 @@ def parse_policy_file(text: str) -> PolicyFile:
         reader.text(item, f"sentences[{i}]", LONGEST_SENTENCE)
         for i, item in enumerate(reader.items(top.get("sentences"), "sentences", MOST_SENTENCES))
     )
+    facts = reader.value(top["facts"], "facts") if "facts" in top else {}
+    if not isinstance(facts, dict):
+        reader.problem(top["facts"], "must be a mapping of facts to what JSON Schema says of them", "facts")
+        facts = {}
     own = {name: node for name, node in top.items() if name in MEMBERS}
     written = definition_in(reader, own) if own else sentences_alone(tools)
     if not own and not sentences:
@@ -83,4 +93,4 @@ def parse_policy_file(text: str) -> PolicyFile:
     if reader.problems:
         raise PolicyError(reader.problems)
     definition = encode_text(values) if own else None
-    return PolicyFile(policy_id, description, tools, sentences, definition, written)
+    return PolicyFile(policy_id, description, tools, sentences, facts, definition, written)

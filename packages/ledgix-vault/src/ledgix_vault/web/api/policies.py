@@ -84,12 +84,16 @@ def registration(content: JsonObject) -> Registration:
         raise Invalid("must be a string", path="$.description")
     if definition is not None and not isinstance(definition, str):
         raise Invalid("must be a string: the rules as YAML or JSON text", path="$.definition")
+    facts = content.get("facts", {})
+    if not isinstance(facts, dict):
+        raise Invalid("must be an object: each fact with its type, like a JSON Schema's properties", path="$.facts")
     return Registration(
         policy_id=policy_id,
         description=description,
         sentences=strings(content, "rules"),
         tools=strings(content, "tools"),
         definition=definition,
+        facts=facts,
     )
 
 

@@ -166,6 +166,7 @@ _CHUNK: dict[str, Schema] = {
     "text": STRING,
 }
 _REGISTRATION: dict[str, Schema] = {
+    "facts": {**OBJECT, "description": "Facts that sentences may name by words, each like a JSON Schema's property"},
     "description": STRING,
     "rules": {**a_list({"type": "string", "maxLength": 2000}), "maxItems": 500, "description": "Plain English"},
     "tools": {**a_list(STRING), "description": "Globs of the tools it covers; empty means all"},
