@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ledgix_vault.policy import reference as page
-from ledgix_vault.policy.cel.compile import ROOTS, USAGE
+from ledgix_vault.policy.cel.compile import USAGE
 from ledgix_vault.policy.cel.parse import QUANTIFIERS
+from ledgix_vault.policy.cel.roots import ROOTS
 from ledgix_vault.policy.definition import MEMBERS
 
 PAGE = Path(__file__).parents[4] / "docs" / "policy-reference.md"

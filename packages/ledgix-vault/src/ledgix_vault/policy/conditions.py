@@ -8,11 +8,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from ledgix_vault.policy.cel.compile import MOMENTARY, ROOTS, compile_condition, compile_expression, label_of, read_of
+from ledgix_vault.policy.cel.compile import compile_condition, compile_expression, label_of, read_of
 from ledgix_vault.policy.cel.errors import ConditionError
 from ledgix_vault.policy.cel.inputs import spell
 from ledgix_vault.policy.cel.operators import Read, Test
 from ledgix_vault.policy.cel.parse import parse
+from ledgix_vault.policy.cel.roots import MOMENTARY, ROOTS
 from ledgix_vault.policy.cel.tree import Binary, Function, Literal, Name, Node, children, path_of, walk
 from ledgix_vault.policy.cel.types import type_errors, value_errors
 from ledgix_vault.policy.money import Path

@@ -11,7 +11,8 @@ from typing import Final
 
 from ledgix_vault.policy import definition, parts, reading, written
 from ledgix_vault.policy.cel import inputs, parse
-from ledgix_vault.policy.cel.compile import MOST_NESTED, ROOTS, USAGE
+from ledgix_vault.policy.cel.compile import MOST_NESTED, USAGE
+from ledgix_vault.policy.cel.roots import ROOTS
 
 ROOT_MEANINGS: Final[Mapping[str, str]] = {
     "args": "the exact arguments of the call",

@@ -13,13 +13,13 @@ from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Final, NoReturn, TypeAlias, cast
 
-from ledgix_vault.policy.call import EarlierCall
 from ledgix_vault.policy.cel import functions, lists, operators, times
 from ledgix_vault.policy.cel.amounts import amount_in, plain_amount
 from ledgix_vault.policy.cel.errors import ConditionError
 from ledgix_vault.policy.cel.inputs import Inputs, Outcome, Unknown, Value, spell
 from ledgix_vault.policy.cel.operators import Operand, Read, Test, unusable
 from ledgix_vault.policy.cel.parse import QUANTIFIERS
+from ledgix_vault.policy.cel.roots import ROOTS
 from ledgix_vault.policy.cel.tree import (
     Binary,
     Choice,
@@ -45,41 +45,6 @@ Scope: TypeAlias = Mapping[str, int]
 
 MOST_NESTED = 3
 _PREDICATES: Final = frozenset(("has", "given", *functions.STRING_TESTS))
-
-_NO_CLOCK: Final = Unknown("the moment of the request isn't known here")
-
-
-def _session_calls(inputs: Inputs) -> Value:
-    call = inputs.call
-    if not call.session_id:
-        return Unknown("the call names no session")
-    if call.session_calls is None:
-        return Unknown("the earlier calls of the session aren't known here")
-    found: list[Value] = [_earlier(earlier) for earlier in call.session_calls]
-    return found
-
-
-def _earlier(call: EarlierCall) -> Value:
-    return {"tool": call.tool, "args": call.args, "at": times.moment(call.at)}
-
-
-MOMENTARY: Final = frozenset(("now", "session"))
-"""Roots that only the transaction knows: conditions that read them are evaluated inside it."""
-
-ROOTS: Final[Mapping[str, Read]] = {
-    "args": lambda inputs: inputs.args,
-    "facts": lambda inputs: inputs.call.facts,
-    "tables": lambda inputs: inputs.tables,
-    "tool": lambda inputs: inputs.call.tool_name,
-    "agent_id": lambda inputs: inputs.call.agent_id,
-    "session_id": lambda inputs: inputs.call.session_id,
-    "human_principal": lambda inputs: inputs.call.human_principal,
-    "purpose": lambda inputs: inputs.call.purpose,
-    "data_categories": lambda inputs: cast(Value, inputs.call.data_categories),
-    "now": lambda inputs: _NO_CLOCK if inputs.call.now is None else times.moment(inputs.call.now),
-    "session": lambda inputs: {"calls": _session_calls(inputs)},
-    "destination": lambda inputs: {name: value for name, value in inputs.call.destination.items() if value},
-}
 
 
 def compile_condition(root: Node) -> Test:
