@@ -95,7 +95,21 @@ def test_two_people_get_a_draft(tenant: Tenant, directory: Path) -> None:
     applied = run(tenant, "apply", directory)
     assert applied.returncode == 0, applied
     assert "draft" in applied.stdout
-    assert tenant.full.read("/policies/gifts")["active"] is None
+    again = run(tenant, "apply", directory)
+    assert (again.returncode, "Version 1 is a draft" in again.stdout) == (0, True), again
+    gifts = tenant.full.read("/policies/gifts")
+    assert (gifts["active"], gifts["newest"]["version"]) == (None, 1)
+
+
+def test_after_a_rollback_or_a_retirement_it_applies_again(tenant: Tenant, directory: Path) -> None:
+    assert run(tenant, "apply", directory).returncode == 0
+    (directory / "gifts.yaml").write_text(POLICY.replace("<= 20", "<= 25"))
+    assert run(tenant, "apply", directory).returncode == 0
+    succeeded(tenant.full.post("/policies/gifts/rollback"))
+    assert "Version 3 is active" in run(tenant, "apply", directory).stdout
+    succeeded(tenant.full.post("/policies/gifts/versions/3/retire"))
+    assert "Version 4 is active" in run(tenant, "apply", directory).stdout
+    assert run(tenant, "diff", directory).returncode == 0
 
 
 def test_documents_are_not_lost(tenant: Tenant, directory: Path) -> None:

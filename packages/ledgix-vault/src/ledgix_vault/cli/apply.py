@@ -29,13 +29,15 @@ Url = Annotated[str, typer.Option(metavar="URL", help=f"The Vault's address; the
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """A policy of the directory that differs from what is active. `is_new`: nothing of that id is active."""
+    """A policy of the directory that differs from what is active. `is_new`: nothing of that id is active. `standing`
+    is how the policy stands in the Vault."""
 
     file: str
     policy: PolicyFile
     difference: Difference
     is_new: bool
     rests_on_documents: bool
+    standing: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +140,23 @@ def _check_documents(plan: Plan) -> None:
 
 
 def _plan(found: Directory, vault: RemoteVault) -> Plan:
-    known, active = vault.schemas(), vault.active()
+    known = vault.schemas()
+    active, standing = vault.active()
     changed = [
         schema
         for name, schema in found.schemas.items()
         if name not in known or known[name].content_hash != schema.content_hash
     ]
-    policies = list(_changes(found, {**known, **found.schemas}, active))
+    policies = list(_changes(found, {**known, **found.schemas}, active, standing))
     here = {policy.policy_id for policy in found.policies.values()}
     return Plan(changed, policies, sorted(active.keys() - here))
 
 
 def _changes(
-    found: Directory, schemas: Mapping[str, ToolSchema], active: Mapping[str, PolicyDocument]
+    found: Directory,
+    schemas: Mapping[str, ToolSchema],
+    active: Mapping[str, PolicyDocument],
+    standing: Mapping[str, JsonObject],
 ) -> Iterator[PolicyChange]:
     for file, policy in found.policies.items():
         before = active.get(policy.policy_id)
@@ -159,12 +165,14 @@ def _changes(
         except PolicyError as error:  # it fits the directory's schemas, but not one that only the Vault has
             raise Invalid(f"{file}: {error}") from error
         if before is None or before.content_hash != after.content_hash:
-            yield PolicyChange(file, policy, difference(before, after), before is None, bool(before and before.sources))
+            changes, on_documents = difference(before, after), bool(before and before.sources)
+            stands = standing.get(policy.policy_id, {})
+            yield PolicyChange(file, policy, changes, before is None, on_documents, stands)
 
 
 def _key(change: PolicyChange) -> str:
-    """The same change again, after a broken connection, is the same request."""
-    return f"apply-{jcs.sha256_hex(change.policy.registration())}-{jcs.sha256_hex(change.difference.to_json())[:16]}"
+    """The same change again, after a broken connection, is the same request; after a rollback it is another."""
+    return f"apply-{jcs.sha256_hex(change.policy.registration())}-{jcs.sha256_hex(change.standing)[:16]}"
 
 
 def _show(plan: Plan) -> None:

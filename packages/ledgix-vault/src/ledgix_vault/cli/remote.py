@@ -41,10 +41,12 @@ class RemoteVault:
         found: Any = self._sent("GET", "/tool-schemas")["tool_schemas"]
         return {each["tool_name"]: ToolSchema.parse(each["tool_name"], each["schema"]) for each in found}
 
-    def active(self) -> dict[str, PolicyDocument]:
-        """The active version of each policy, by policy id."""
+    def active(self) -> tuple[dict[str, PolicyDocument], dict[str, JsonObject]]:
+        """The active version of each policy and how each policy stands, both by policy id."""
         listed: Any = self._sent("GET", "/policies")["policies"]
-        return {each["policy_id"]: self._document(each["active"]) for each in listed if each["active"] is not None}
+        standing = {each["policy_id"]: _standing(each) for each in listed}
+        active = {each["policy_id"]: self._document(each["active"]) for each in listed if each["active"] is not None}
+        return active, standing
 
     def _document(self, version: Mapping[str, Any]) -> PolicyDocument:
         path = f"/policies/{quote(version['policy_id'], safe='')}/versions/{version['version']}"
@@ -70,6 +72,17 @@ class RemoteVault:
         if answer.is_error:
             raise _refused(answer.text)
         return json.parse_object(answer.content, max_depth=64)
+
+
+def _standing(policy: Mapping[str, Any]) -> JsonObject:
+    """What a rollback or a retirement changes, and a draft that waits does not."""
+    active, newest = policy["active"], policy["newest"]
+    found: JsonObject = {}
+    if active is not None:
+        found["active"] = [active["policy_version_id"], active["activated_at"]]
+    if newest["state"] == "retired":
+        found["retired"] = newest["policy_version_id"]
+    return found
 
 
 def _refused(text: str) -> VaultError:
