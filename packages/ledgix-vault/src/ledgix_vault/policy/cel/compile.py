@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 from decimal import Decimal
-from typing import Final, NoReturn, TypeAlias, cast
+from typing import Final, NoReturn, TypeAlias
 
 from ledgix_vault.policy.cel import functions, lists, operators, times
 from ledgix_vault.policy.cel.amounts import amount_in, plain_amount
@@ -136,8 +136,7 @@ def _read(node: Node, scope: Scope) -> Read:
         case Literal(value=value):
             return lambda _: value
         case ListOf(items=items):
-            reads = [_read(item, scope) for item in items]
-            return lambda inputs: cast(Value, [read(inputs) for read in reads])
+            return lists.literal([_read(item, scope) for item in items])
         case MapOf() | Choice() | Each(quantifier="map" | "filter"):
             return _made(node, scope)
         case Name():
@@ -160,8 +159,7 @@ def _made(node: MapOf | Choice | Each, scope: Scope) -> Read:
     """A closure for what is made of other values."""
     match node:
         case MapOf(entries=entries):
-            values = [(name, _read(value, scope)) for name, value in entries]
-            return lambda inputs: {name: value(inputs) for name, value in values}
+            return lists.map_literal([(name, _read(value, scope)) for name, value in entries])
         case Choice():
             return _choice(node, scope)
         case Each(quantifier="map"):

@@ -20,6 +20,36 @@ def items_of(of: Operand, inputs: Inputs) -> Sequence[Value] | Unknown:
     return cast("Sequence[Value]", found) if refusal is None else refusal
 
 
+def literal(reads: Sequence[Read]) -> Read:
+    """`[a, b]`; as in CEL it is unknown as soon as one item is, whether or not that item is looked at."""
+
+    def read(inputs: Inputs) -> Value:
+        found: list[Value] = []
+        for each in reads:
+            value = each(inputs)
+            if isinstance(value, Unknown):
+                return value
+            found.append(value)
+        return found
+
+    return read
+
+
+def map_literal(reads: Sequence[tuple[str, Read]]) -> Read:
+    """`{"a": b}`, in the same way."""
+
+    def read(inputs: Inputs) -> Value:
+        found: dict[str, Value] = {}
+        for name, each in reads:
+            value = each(inputs)
+            if isinstance(value, Unknown):
+                return value
+            found[name] = value
+        return found
+
+    return read
+
+
 def mapped(of: Operand, body: Read) -> Read:
     """`list.map(x, e)`; unknown as soon as one item's value is."""
 
