@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from vault_testing.house import House
 
+from ledgix_vault.errors import Forbidden
+
 pytestmark = pytest.mark.anyio
 
 ONCE = """
@@ -72,3 +74,14 @@ async def test_the_moment_is_the_transactions(vault: House) -> None:
         statuses.append(await change(vault, "A"))
         vault.clock.advance(day)
     assert sorted(statuses) == ["approved"] * 5 + ["denied"] * 2
+
+
+async def test_a_mint_is_a_second_use(vault: House) -> None:
+    """The original is an approved call of the session, so what may happen once can't be minted again."""
+    await registered(vault, ONCE)
+    call: dict[str, Any] = {"tool_name": "change_order", "tool_args": {"order": "A"}, "session_id": "s"}
+    approved = await vault.ask(**call)
+    with pytest.raises(Forbidden) as refused:
+        await vault.mint(approved, **call)
+    assert refused.value.code == "policy_denied"
+    assert (await vault.mint(approved, **{**call, "session_id": "another"}))["status"] == "approved"
