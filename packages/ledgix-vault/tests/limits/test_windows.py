@@ -48,19 +48,19 @@ BERLIN = "Europe/Berlin"
         ),
         # The same moment is another day elsewhere.
         (Window("day"), "2026-03-29T00:30:00+02:00", "2026-03-28T00:00:00+00:00", "2026-03-29T00:00:00+00:00"),
-        # Midnight doesn't exist in Havana on 8 March 2026: the day begins at one o'clock.
+        # Midnight doesn't exist in Havana on 10 March 2024: the day begins at one o'clock.
         (
             Window("day", "America/Havana"),
-            "2026-03-08T01:00:00-04:00",
-            "2026-03-08T01:00:00-04:00",
-            "2026-03-09T00:00:00-04:00",
+            "2024-03-10T01:00:00-04:00",
+            "2024-03-10T01:00:00-04:00",
+            "2024-03-11T00:00:00-04:00",
         ),
-        # It comes twice on 1 November: the day begins at the first.
+        # It comes twice on 3 November 2024: the day begins at the first.
         (
             Window("day", "America/Havana"),
-            "2026-11-01T00:30:00-05:00",
-            "2026-11-01T00:00:00-04:00",
-            "2026-11-02T00:00:00-05:00",
+            "2024-11-03T00:30:00-05:00",
+            "2024-11-03T00:00:00-04:00",
+            "2024-11-04T00:00:00-05:00",
         ),
         (Window("month"), "2028-02-29T12:00:00+00:00", "2028-02-01T00:00:00+00:00", "2028-03-01T00:00:00+00:00"),
         (Window("month"), "2026-12-31T23:59:59+00:00", "2026-12-01T00:00:00+00:00", "2027-01-01T00:00:00+00:00"),
