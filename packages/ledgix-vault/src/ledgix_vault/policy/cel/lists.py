@@ -35,17 +35,14 @@ def literal(reads: Sequence[Read]) -> Read:
     return read
 
 
-def map_literal(reads: Sequence[tuple[str, Read]]) -> Read:
+def map_literal(entries: Sequence[tuple[str, Read]]) -> Read:
     """`{"a": b}`, in the same way."""
+    names = [name for name, _ in entries]
+    values = literal([value for _, value in entries])
 
     def read(inputs: Inputs) -> Value:
-        found: dict[str, Value] = {}
-        for name, each in reads:
-            value = each(inputs)
-            if isinstance(value, Unknown):
-                return value
-            found[name] = value
-        return found
+        found = values(inputs)
+        return dict(zip(names, found, strict=True)) if isinstance(found, list) else found
 
     return read
 
