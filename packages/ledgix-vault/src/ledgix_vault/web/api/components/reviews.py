@@ -1,0 +1,113 @@
+"""Reviews and what a tenant sets."""
+
+from __future__ import annotations
+
+from ledgix_vault.clearance.decision import Outcome
+from ledgix_vault.reviews.review import ReviewStatus
+from ledgix_vault.tenancy.judge_settings import Provider
+from ledgix_vault.tenancy.suspensions import SuspensionKind
+from ledgix_vault.web.api.components.terms import (
+    BOOLEAN,
+    BUCKET,
+    INTEGER,
+    MOMENT,
+    OBJECT,
+    STRING,
+    TEXT_OR_NULL,
+    UUID,
+    Schema,
+    a_list,
+    an_object,
+    one_of,
+    or_null,
+    ref,
+)
+
+SHAPES: dict[str, Schema] = {
+    "ReviewItem": an_object(
+        {
+            "request_id": UUID,
+            "requested_at": MOMENT,
+            "tool_name": STRING,
+            "tool_args": OBJECT,
+            "effective_args": or_null(OBJECT),
+            "agent_id": STRING,
+            "session_id": STRING,
+            "human_principal": TEXT_OR_NULL,
+            "destination_provider": TEXT_OR_NULL,
+            "destination_account_ref": TEXT_OR_NULL,
+            "facts": OBJECT,
+            "accepts": a_list(STRING),
+            "outcome": one_of(*Outcome),
+            "reason": STRING,
+            "reason_code": TEXT_OR_NULL,
+            "confidence_bucket": BUCKET,
+            "policy_id": TEXT_OR_NULL,
+            "citations": a_list(ref("Citation")),
+            "assumptions": a_list(STRING),
+            "trace": a_list(OBJECT),
+            "limits": a_list(ref("LimitFinding")),
+            "judgement": or_null(OBJECT),
+            "review_status": one_of(*ReviewStatus),
+            "opened_at": MOMENT,
+            "expires_at": MOMENT,
+            "quorum": INTEGER,
+            "approvals": INTEGER,
+            "decided_at": or_null(MOMENT),
+            "decided_by": TEXT_OR_NULL,
+            "review_reason": STRING,
+        }
+    ),
+    "ReviewPage": an_object({"reviews": a_list(ref("ReviewItem")), "next_cursor": STRING}),
+    "ReviewDecision": an_object(
+        {"approved": BOOLEAN},
+        {"review_reason": {"type": "string", "maxLength": 4000}, "effective_args": or_null(OBJECT)},
+    ),
+    "ReviewSettings": an_object(
+        {},
+        {
+            "minimum_confidence_bucket": BUCKET,
+            "review_expiry_seconds": {"type": "integer", "minimum": 1, "maximum": 30 * 24 * 3600},
+            "quorum": {"type": "integer", "minimum": 1, "maximum": 10},
+            "separation_of_duties": BOOLEAN,
+            "default_verdict": one_of("review", "deny"),
+            "two_person_activation": BOOLEAN,
+        },
+    ),
+    "SuspensionRequest": an_object(
+        {"kind": one_of(*SuspensionKind), "reason": {"type": "string", "minLength": 1, "maxLength": 1000}},
+        {
+            "subject": {
+                "type": "string",
+                "maxLength": 256,
+                "description": "The agent's id or the tool's name, or a pattern; left out for the tenant",
+            }
+        },
+    ),
+    "SuspensionRelease": an_object({"reason": {"type": "string", "minLength": 1, "maxLength": 1000}}),
+    "Suspension": an_object(
+        {
+            "suspension_id": UUID,
+            "kind": one_of(*SuspensionKind),
+            "subject": STRING,
+            "reason": STRING,
+            "suspended_at": MOMENT,
+            "suspended_by": STRING,
+            "released_at": or_null(MOMENT),
+            "released_by": STRING,
+            "release_reason": STRING,
+        }
+    ),
+    "Suspensions": an_object({"suspensions": a_list(ref("Suspension"))}),
+    "JudgeSettings": an_object(
+        {},
+        {
+            "enabled": BOOLEAN,
+            "provider": one_of(*Provider),
+            "base_url": {**STRING, "description": "With /v1 for OpenAI-compatible servers, without it for Anthropic"},
+            "model": STRING,
+            "may": or_null({**one_of("lower"), "description": "Where a policy has no terms of its own for a judge"}),
+            "api_key": {**STRING, "description": "Write-only: comes back masked; the mask stands for the stored key"},
+        },
+    ),
+}
