@@ -5,7 +5,7 @@ VaultError                          the Vault's own fault, nothing to retry
 │   ├── Unauthenticated             no key, or one that doesn't hold
 │   │   └── TokenRefused            an approval token that doesn't hold
 │   ├── Forbidden                   known, but not allowed
-│   │   └── MissingScope            the API key lacks the scope that is named
+│   │   └── MissingScope            the API key or role lacks the scope that is named
 │   ├── NotFound                    unknown, or another tenant's: never distinguishable
 │   ├── Conflict                    the world moved on: consumed, decided, superseded
 │   ├── Invalid                     the request itself is wrong, at a path that is named
@@ -71,12 +71,12 @@ class Forbidden(CallerError):
 
 
 class MissingScope(Forbidden):
-    """The API key lacks `scope`; the message names it."""
+    """The API key, or the role, lacks `scope`; the message names it."""
 
     code = "missing_scope"
 
-    def __init__(self, scope: str, *, request_id: str | None = None) -> None:
-        super().__init__(f"This API key lacks the scope “{scope}”.", request_id=request_id)
+    def __init__(self, scope: str, *, holder: str = "This API key", request_id: str | None = None) -> None:
+        super().__init__(f"{holder} lacks the scope “{scope}”.", request_id=request_id)
         self.scope = str(scope)
 
 

@@ -13,7 +13,9 @@ from ledgix_vault.limits.findings import Finding
 from ledgix_vault.policy.evaluate import Evaluation
 from ledgix_vault.policy.model import Effect
 from ledgix_vault.policy.open_text import find_open_text
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.judge_settings import NO_JUDGE, JudgeSettings
+from ledgix_vault.tenancy.people import Member
 from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.tenancy.suspensions import Suspension
 
@@ -38,11 +40,20 @@ class DeciderType(StrEnum):
     SYSTEM = "system"
 
 
-class Decider(msgspec.Struct, frozen=True):
-    """Who decided; `id` is a key or person id, `""` for engine and system."""
+class Decider(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who decided; `id` is a key or person id, `""` for engine and system. `assurance` is how a person had shown who
+    they are, `""` for everybody else."""
 
     type: DeciderType
     id: str = ""
+    assurance: str = ""
+
+
+def decider_of(caller: Caller) -> Decider:
+    """The caller as the one who decides."""
+    if isinstance(caller, Member):
+        return Decider(DeciderType.PERSON, caller.person_id, str(caller.assurance))
+    return Decider(DeciderType.KEY, caller.key_id)
 
 
 ENGINE = Decider(DeciderType.ENGINE)

@@ -43,10 +43,15 @@ def clearance_intent(
         request=clearance.request.to_json(),
         decision=decision.for_ledger(),
         action_category=decision.action_category if kind in NAMED_BY_POLICY else str(kind),
-        action_metadata=_beside(clearance, kind) | (beside or {}),
+        action_metadata=_beside(clearance, kind) | shown_by(actor) | (beside or {}),
         decider_type=str(actor.type),
         decider_id=actor.id,
     )
+
+
+def shown_by(actor: Decider) -> JsonObject:
+    """How a person who acted had shown who they are, for the metadata of the event; nothing for everybody else."""
+    return {"assurance": actor.assurance} if actor.assurance else {}
 
 
 def clearance_event(clearance: Clearance, intent: JsonObject, *, event_uuid: str, accepted_at: str) -> Event:

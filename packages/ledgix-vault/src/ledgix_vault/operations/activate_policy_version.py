@@ -22,13 +22,13 @@ from ledgix_vault.policy.versions import PolicyVersion, VersionState
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
 async def activate_policy_version(
-    vault: Vault, caller: ApiKey, policy_id: str, number: int, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, policy_id: str, number: int, key: IdempotencyKey | None
 ) -> tuple[PolicyVersion, bool]:
     """The active version, and whether this is a replay; one that is active already stays so without an event.
 
@@ -42,7 +42,7 @@ async def activate_policy_version(
     return await outcome(vault, caller, stored)
 
 
-def _activate(caller: ApiKey, policy_id: str, number: int, expected: str | None, unit: Unit) -> Stored[PolicyVersion]:
+def _activate(caller: Caller, policy_id: str, number: int, expected: str | None, unit: Unit) -> Stored[PolicyVersion]:
     version = version_named(unit, caller, policy_id, number)
     if version.state is VersionState.ACTIVE:
         return done(version)

@@ -13,13 +13,13 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
 async def add_document(
-    vault: Vault, caller: ApiKey, incoming: Incoming, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, incoming: Incoming, key: IdempotencyKey | None
 ) -> tuple[DocumentVersion, bool]:
     """The stored version, and whether this is a replay. Raises `DocumentRefused` with what is wrong with it.
 
@@ -35,7 +35,7 @@ async def add_document(
     return stored, False
 
 
-def _add(caller: ApiKey, reading: Reading, unit: Unit) -> Stored[DocumentVersion]:
+def _add(caller: Caller, reading: Reading, unit: Unit) -> Stored[DocumentVersion]:
     version = store_reading(unit, caller, reading)
     return Stored(version, reference=version.document_version_id)
 

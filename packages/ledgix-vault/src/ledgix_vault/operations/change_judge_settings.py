@@ -6,7 +6,7 @@ from functools import partial
 
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
-from ledgix_vault.clearance.decision import Decider, DeciderType
+from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.errors import Invalid
 from ledgix_vault.judge.endpoint import may_be_plain
 from ledgix_vault.operations.steps.judges import judge_key_place
@@ -14,13 +14,13 @@ from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.store.administration import change_judge_settings as store_judge_settings
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.judge_settings import JUDGE, JudgeSettings
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
-async def change_judge_settings(vault: Vault, caller: ApiKey, changes: JsonObject) -> JudgeSettings:
+async def change_judge_settings(vault: Vault, caller: Caller, changes: JsonObject) -> JudgeSettings:
     """Applies the members that are given and keeps the others; raises `Invalid` naming a wrong one.
 
     Durable on return, and in force for every decision from now on. The event has the settings before and after; of the
@@ -31,7 +31,7 @@ async def change_judge_settings(vault: Vault, caller: ApiKey, changes: JsonObjec
     return settings
 
 
-def _change(vault: Vault, caller: ApiKey, changes: JsonObject, unit: Unit) -> Stored[JudgeSettings]:
+def _change(vault: Vault, caller: Caller, changes: JsonObject, unit: Unit) -> Stored[JudgeSettings]:
     before = unit.tenant(caller.tenant_id).judge
     place = judge_key_place(caller.tenant_id)
     after = before.changed(changes, lambda secret: vault.keys.seal.close(secret, place))
@@ -45,7 +45,7 @@ def _change(vault: Vault, caller: ApiKey, changes: JsonObject, unit: Unit) -> St
         caller.tenant_id,
         EventKind.SETTINGS_CHANGED,
         reason="The judge's settings were changed.",
-        decider=Decider(DeciderType.KEY, caller.key_id),
+        decider=decider_of(caller),
         metadata={"settings": JUDGE, "before": before.for_ledger(), "after": after.for_ledger()},
     )
     return Stored(after)

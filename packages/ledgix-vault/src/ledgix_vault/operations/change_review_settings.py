@@ -6,18 +6,18 @@ from functools import partial
 
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
-from ledgix_vault.clearance.decision import Decider, DeciderType
+from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.store.administration import change_settings
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.vault import Vault
 
 
-async def change_review_settings(vault: Vault, caller: ApiKey, changes: JsonObject) -> ReviewSettings:
+async def change_review_settings(vault: Vault, caller: Caller, changes: JsonObject) -> ReviewSettings:
     """Applies the members that are given and keeps the others; raises `Invalid` naming a wrong one.
 
     Durable on return, and in force for every decision from now on. Setting what is set already changes nothing and
@@ -28,7 +28,7 @@ async def change_review_settings(vault: Vault, caller: ApiKey, changes: JsonObje
     return settings
 
 
-def _change(caller: ApiKey, changes: JsonObject, unit: Unit) -> Stored[ReviewSettings]:
+def _change(caller: Caller, changes: JsonObject, unit: Unit) -> Stored[ReviewSettings]:
     before = unit.tenant(caller.tenant_id).settings
     after = before.changed(changes)
     if after == before:
@@ -39,7 +39,7 @@ def _change(caller: ApiKey, changes: JsonObject, unit: Unit) -> Stored[ReviewSet
         caller.tenant_id,
         EventKind.SETTINGS_CHANGED,
         reason="The review settings were changed.",
-        decider=Decider(DeciderType.KEY, caller.key_id),
+        decider=decider_of(caller),
         metadata={"before": before.to_json(), "after": after.to_json()},
     )
     return Stored(after)

@@ -10,7 +10,7 @@ from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.errors import Busy, NotFound, Unavailable
 from ledgix_vault.operations.steps.current import bring_up_to_date, is_due
 from ledgix_vault.store.clearances import find_clearance
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -18,7 +18,7 @@ PATIENCE = 2.0
 """Seconds for writing a hand-out. Clients in the field don't retry this request, so it never fails for load."""
 
 
-async def clearance_status(vault: Vault, caller: ApiKey, request_id: str) -> JsonObject:
+async def clearance_status(vault: Vault, caller: Caller, request_id: str) -> JsonObject:
     """The clearance answer; `processing` while what is due can't be written."""
     caller.require(Scope.CLEARANCE)
     clearance = await vault.store.read(partial(find_clearance, tenant_id=caller.tenant_id, request_id=request_id))

@@ -9,13 +9,13 @@ from ledgix_vault.policy.difference import Difference, difference
 from ledgix_vault.policy.versions import PolicyVersion
 from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.policies import find_version
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
 async def compare_policy_versions(
-    vault: Vault, caller: ApiKey, policy_id: str, before: int, after: int
+    vault: Vault, caller: Caller, policy_id: str, before: int, after: int
 ) -> tuple[PolicyVersion, PolicyVersion, Difference]:
     """Both versions, and what the second changes of the first; raises `NotFound`."""
     caller.require(Scope.POLICY)

@@ -29,7 +29,7 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.policies import add_version, next_version
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -44,7 +44,7 @@ class Marks:
 
 
 async def confirm_policy_version(
-    vault: Vault, caller: ApiKey, policy_id: str, number: int, marks: Marks, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, policy_id: str, number: int, marks: Marks, key: IdempotencyKey | None
 ) -> tuple[PolicyVersion, bool]:
     """The confirmed version, and whether this is a replay.
 
@@ -57,7 +57,7 @@ async def confirm_policy_version(
     return await outcome(vault, caller, stored)
 
 
-def _confirm(caller: ApiKey, policy_id: str, number: int, marks: Marks, unit: Unit) -> Stored[PolicyVersion]:
+def _confirm(caller: Caller, policy_id: str, number: int, marks: Marks, unit: Unit) -> Stored[PolicyVersion]:
     version = version_named(unit, caller, policy_id, number)
     check_types(unit, caller, version)
     if marks != Marks():
@@ -69,7 +69,7 @@ def _confirm(caller: ApiKey, policy_id: str, number: int, marks: Marks, unit: Un
     return done(confirmed)
 
 
-def _with_marks(caller: ApiKey, base: PolicyVersion, marks: Marks, unit: Unit) -> Stored[PolicyVersion]:
+def _with_marks(caller: Caller, base: PolicyVersion, marks: Marks, unit: Unit) -> Stored[PolicyVersion]:
     _check(base, marks)
     document = marked(base.document, marks.set_aside, marks.settle)
     number = next_version(unit, caller.tenant_id, base.policy_id)

@@ -7,7 +7,7 @@ from functools import partial
 import httpx2
 
 from ledgix.formats.events import EventKind
-from ledgix_vault.clearance.decision import Decider, DeciderType
+from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.documents.confluence import ConfluenceAccess
 from ledgix_vault.documents.guarded import check_url
 from ledgix_vault.errors import Invalid, NotFound
@@ -16,14 +16,14 @@ from ledgix_vault.sources.document import hash_bytes
 from ledgix_vault.store.documents import find_confluence_connection, put_confluence_connection
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 LONGEST = 2_000
 
 
-async def connect_confluence(vault: Vault, caller: ApiKey, access: ConfluenceAccess) -> None:
+async def connect_confluence(vault: Vault, caller: Caller, access: ConfluenceAccess) -> None:
     """Stores it in place of what was set, the token sealed by the Vault's keys. Durable on return."""
     caller.require(Scope.SETTINGS)
     _check(access, allow_private=vault.settings.confluence_allow_private)
@@ -31,7 +31,7 @@ async def connect_confluence(vault: Vault, caller: ApiKey, access: ConfluenceAcc
     await vault.store.run(partial(_connect, caller, access, sealed))
 
 
-async def confluence_connection(vault: Vault, caller: ApiKey) -> tuple[str, str]:
+async def confluence_connection(vault: Vault, caller: Caller) -> tuple[str, str]:
     """(base URL, email); nobody ever gets the token back. Raises `NotFound`."""
     caller.require(Scope.SETTINGS)
     found = await vault.store.read(partial(find_confluence_connection, tenant_id=caller.tenant_id))
@@ -54,14 +54,14 @@ def _check(access: ConfluenceAccess, *, allow_private: bool) -> None:
     check_url(url, allow_private=allow_private)
 
 
-def _connect(caller: ApiKey, access: ConfluenceAccess, sealed: bytes, unit: Unit) -> Stored[None]:
+def _connect(caller: Caller, access: ConfluenceAccess, sealed: bytes, unit: Unit) -> Stored[None]:
     put_confluence_connection(unit, caller.tenant_id, access.base_url, access.email, sealed)
     record_administration(
         unit,
         caller.tenant_id,
         EventKind.CONFLUENCE_CONNECTED,
         reason=f"Confluence at {access.base_url} was connected.",
-        decider=Decider(DeciderType.KEY, caller.key_id),
+        decider=decider_of(caller),
         metadata={
             "base_url": access.base_url,
             "email": access.email,

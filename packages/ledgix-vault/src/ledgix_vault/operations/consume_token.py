@@ -15,7 +15,7 @@ from ledgix.formats.json import JsonObject
 from ledgix.formats.keys import PublicKey
 from ledgix.formats.tokens import TokenClaims
 from ledgix_vault.clearance.clearance import Clearance
-from ledgix_vault.clearance.decision import SUSPENDED, Decider, DeciderType, Outcome
+from ledgix_vault.clearance.decision import SUSPENDED, Outcome, decider_of
 from ledgix_vault.errors import Conflict, Forbidden, TokenRefused
 from ledgix_vault.operations.steps.record import record_event
 from ledgix_vault.store.clearances import find_clearance, find_clearance_by_jti, settle
@@ -23,7 +23,7 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -43,7 +43,7 @@ class Consumption:
 
 async def consume_token(
     vault: Vault,
-    caller: ApiKey,
+    caller: Caller,
     consumption: Consumption,
     keys: Mapping[str, PublicKey],
     key: IdempotencyKey | None,
@@ -62,7 +62,7 @@ async def consume_token(
     return claims, False
 
 
-def _verify(vault: Vault, caller: ApiKey, consumption: Consumption, keys: Mapping[str, PublicKey]) -> TokenClaims:
+def _verify(vault: Vault, caller: Caller, consumption: Consumption, keys: Mapping[str, PublicKey]) -> TokenClaims:
     try:
         return tokens.verify(
             consumption.token,
@@ -85,7 +85,7 @@ def _check_call(claims: TokenClaims, consumption: Consumption) -> None:
         raise Forbidden("The arguments are not the ones that were approved.", code="token_args_mismatch")
 
 
-def _burn(caller: ApiKey, claims: TokenClaims, unit: Unit) -> Stored[Clearance]:
+def _burn(caller: Caller, claims: TokenClaims, unit: Unit) -> Stored[Clearance]:
     clearance = find_clearance_by_jti(unit.connection, caller.tenant_id, claims.jti)
     if clearance is None or clearance.token is None:
         raise TokenRefused("The token is not one of this Vault's approvals.", code="token_invalid")
@@ -98,7 +98,7 @@ def _burn(caller: ApiKey, claims: TokenClaims, unit: Unit) -> Stored[Clearance]:
         assert current is not None
         _check_unspent(current, unit.now)
         raise Conflict("The approval changed a moment ago; nothing was burned.", code="settled_meanwhile")
-    record_event(unit, consumed, EventKind.TOKEN_CONSUMED, Decider(DeciderType.KEY, caller.key_id))
+    record_event(unit, consumed, EventKind.TOKEN_CONSUMED, decider_of(caller))
     return Stored(consumed, reference=claims.jti)
 
 

@@ -11,7 +11,7 @@ from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance, TokenFacts
-from ledgix_vault.clearance.decision import Decider, DeciderType, Outcome
+from ledgix_vault.clearance.decision import DeciderType, Outcome, decider_of
 from ledgix_vault.clearance.request import CHANGED_ARGS
 from ledgix_vault.errors import Conflict, Forbidden, Invalid, MissingScope, NotFound, VaultError
 from ledgix_vault.ids import new_id
@@ -27,7 +27,7 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
@@ -43,7 +43,7 @@ class Verdict:
 
 
 async def decide_review(
-    vault: Vault, caller: ApiKey, request_id: str, verdict: Verdict, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, request_id: str, verdict: Verdict, key: IdempotencyKey | None
 ) -> tuple[Clearance, bool]:
     """Settles a review; the clearance as it now stands, and whether this is a replay.
 
@@ -65,7 +65,7 @@ async def decide_review(
 
 
 def _decide(
-    vault: Vault, caller: ApiKey, request_id: str, verdict: Verdict, unit: Unit
+    vault: Vault, caller: Caller, request_id: str, verdict: Verdict, unit: Unit
 ) -> Stored[Clearance | VaultError]:
     found = find_clearance(unit.connection, caller.tenant_id, request_id)
     if found is None or not (caller.owns(found.key_lineage) or caller.allows(Scope.REVIEW)):
@@ -100,7 +100,7 @@ def _already_decided(clearance: Clearance, verdict: Verdict) -> Clearance:
 
 
 def _approve(
-    vault: Vault, caller: ApiKey, clearance: Clearance, review: Review, verdict: Verdict, unit: Unit
+    vault: Vault, caller: Caller, clearance: Clearance, review: Review, verdict: Verdict, unit: Unit
 ) -> Clearance:
     settings = unit.tenant(caller.tenant_id).settings
     if settings.separation_of_duties and caller.owns(clearance.key_lineage):
@@ -116,7 +116,7 @@ def _approve(
         return clearance  # the same vote again
     unit.insert(schema.review_vote, vote_row(review, caller.lineage, verdict.reason, unit.now))
     review = review.with_vote(caller.lineage)
-    decider = Decider(DeciderType.KEY, caller.key_id)
+    decider = decider_of(caller)
     if not review.has_quorum:
         record_event(unit, clearance, EventKind.REVIEW_VOTED, decider)
         return clearance
@@ -137,7 +137,7 @@ def _approve(
             pick_up_until=unit.now + settings.review_expiry_seconds * MICROSECONDS,
         ),
     )
-    end_review(unit, review.ended(ReviewStatus.APPROVED, now=unit.now, by=caller.key_id, reason=verdict.reason))
+    end_review(unit, review.ended(ReviewStatus.APPROVED, now=unit.now, by=caller.identity, reason=verdict.reason))
     record_move(unit, clearance, approved, EventKind.REVIEW_DECIDED, decider)
     return approved
 
@@ -168,8 +168,8 @@ def _check_still_allowed(clearance: Clearance, verdict: Verdict, unit: Unit) -> 
     return limits.found
 
 
-def _deny(caller: ApiKey, clearance: Clearance, review: Review, verdict: Verdict, unit: Unit) -> Clearance:
-    decider = Decider(DeciderType.KEY, caller.key_id)
+def _deny(caller: Caller, clearance: Clearance, review: Review, verdict: Verdict, unit: Unit) -> Clearance:
+    decider = decider_of(caller)
     denied = replace(
         clearance,
         decision=clearance.decision.settled(
@@ -179,12 +179,12 @@ def _deny(caller: ApiKey, clearance: Clearance, review: Review, verdict: Verdict
             reason_code="review_denied",
         ),
     )
-    end_review(unit, review.ended(ReviewStatus.DENIED, now=unit.now, by=caller.key_id, reason=verdict.reason))
+    end_review(unit, review.ended(ReviewStatus.DENIED, now=unit.now, by=caller.identity, reason=verdict.reason))
     record_move(unit, clearance, denied, EventKind.REVIEW_DECIDED, decider)
     return denied
 
 
-def _cancel(caller: ApiKey, clearance: Clearance, unit: Unit) -> Clearance:
+def _cancel(caller: Caller, clearance: Clearance, unit: Unit) -> Clearance:
     """The asker takes its request back: while it is pending, or an approval that nobody has used."""
     match clearance.decision.outcome:
         case Outcome.DENIED | Outcome.EXPIRED | Outcome.CANCELLED:
@@ -193,7 +193,7 @@ def _cancel(caller: ApiKey, clearance: Clearance, unit: Unit) -> Clearance:
             raise Conflict("This approval was used already; it can't be cancelled.", code="token_already_consumed")
         case Outcome.APPROVED | Outcome.PENDING:
             pass
-    decider = Decider(DeciderType.KEY, caller.key_id)
+    decider = decider_of(caller)
     reason = "Cancelled by the agent that asked."
     cancelled = replace(
         clearance,
@@ -208,6 +208,6 @@ def _cancel(caller: ApiKey, clearance: Clearance, unit: Unit) -> Clearance:
     if clearance.decision.needs_person:
         review = find_review(unit.connection, caller.tenant_id, clearance.request_id)
         assert review is not None
-        end_review(unit, review.ended(ReviewStatus.CANCELLED, now=unit.now, by=caller.key_id, reason=reason))
+        end_review(unit, review.ended(ReviewStatus.CANCELLED, now=unit.now, by=caller.identity, reason=reason))
     record_move(unit, clearance, cancelled, EventKind.REVIEW_CANCELLED_BY_AGENT, decider)
     return cancelled

@@ -13,13 +13,13 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.policies import add_version, next_version
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
 async def draft_policy_version(
-    vault: Vault, caller: ApiKey, registration: Registration, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, registration: Registration, key: IdempotencyKey | None
 ) -> tuple[PolicyVersion, bool]:
     """Compiles and stores a new version; the version, and whether this is a replay.
 
@@ -31,7 +31,7 @@ async def draft_policy_version(
     return await outcome(vault, caller, stored)
 
 
-def _draft(caller: ApiKey, registration: Registration, unit: Unit) -> Stored[PolicyVersion]:
+def _draft(caller: Caller, registration: Registration, unit: Unit) -> Stored[PolicyVersion]:
     tenant_id = caller.tenant_id
     document = compile_policy(unit, tenant_id, registration)
     number = next_version(unit, tenant_id, registration.policy_id)

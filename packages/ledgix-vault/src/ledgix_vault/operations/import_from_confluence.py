@@ -12,7 +12,7 @@ from ledgix_vault.sources.document import LONGEST_NAME, DocumentVersion, MediaKi
 from ledgix_vault.store.documents import find_confluence_connection
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -20,7 +20,7 @@ LONGEST_KEY = 255
 
 
 async def import_from_confluence(
-    vault: Vault, caller: ApiKey, *, page_id: str | None, space_key: str | None
+    vault: Vault, caller: Caller, *, page_id: str | None, space_key: str | None
 ) -> list[DocumentVersion]:
     """The imported pages as document versions; the page 123 is the document `confluence-123`, whenever it is imported.
 
@@ -75,5 +75,5 @@ def _incoming(page: Page) -> Incoming:
     )
 
 
-def _store(caller: ApiKey, readings: list[Reading], unit: Unit) -> Stored[list[DocumentVersion]]:
+def _store(caller: Caller, readings: list[Reading], unit: Unit) -> Stored[list[DocumentVersion]]:
     return Stored([store_reading(unit, caller, reading) for reading in readings])

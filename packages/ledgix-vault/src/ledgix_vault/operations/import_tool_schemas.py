@@ -7,7 +7,7 @@ from functools import partial
 
 from ledgix.formats import json
 from ledgix.formats.json import Json, JsonObject
-from ledgix_vault.clearance.decision import Decider, DeciderType
+from ledgix_vault.clearance.decision import Decider, decider_of
 from ledgix_vault.errors import PolicyInvalid
 from ledgix_vault.jsontext import encode_text
 from ledgix_vault.operations.steps.tool_schemas import put_in_force
@@ -17,7 +17,7 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -44,7 +44,7 @@ class Imported:
 
 
 async def import_tool_schemas(
-    vault: Vault, caller: ApiKey, tools_list: Json, money: Json, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, tools_list: Json, money: Json, key: IdempotencyKey | None
 ) -> tuple[JsonObject, bool]:
     """Registers what changed, with an event for each tool; the answer (`Imported` as JSON), and whether it is a replay.
 
@@ -52,7 +52,7 @@ async def import_tool_schemas(
     nothing changed. Durable on return, and in force for every decision from now on.
     """
     caller.require(Scope.SCHEMAS)
-    decider = Decider(DeciderType.KEY, caller.key_id)
+    decider = decider_of(caller)
     stored = await vault.store.run(partial(_import, caller.tenant_id, tools_list, money, decider), key)
     if isinstance(stored, Replayed):
         return json.parse_object(stored.reference.encode()), True

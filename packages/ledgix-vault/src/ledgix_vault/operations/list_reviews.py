@@ -10,7 +10,7 @@ from ledgix_vault.errors import Invalid
 from ledgix_vault.ids import is_id
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store.clearances import list_reviews as stored_reviews
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import rfc3339
 from ledgix_vault.vault import Vault
@@ -27,7 +27,7 @@ class ReviewPage:
 
 
 async def list_reviews(
-    vault: Vault, caller: ApiKey, *, status: ReviewStatus | None, limit: int, cursor: str
+    vault: Vault, caller: Caller, *, status: ReviewStatus | None, limit: int, cursor: str
 ) -> ReviewPage:
     """Reviews of the caller's tenant with what a reviewer has to know; `limit` is clamped to 1–500."""
     caller.require(Scope.REVIEW)

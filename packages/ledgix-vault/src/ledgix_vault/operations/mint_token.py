@@ -20,14 +20,14 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
 
 
 async def mint_token(
-    vault: Vault, caller: ApiKey, request: ClearanceRequest, original_request_id: str, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, request: ClearanceRequest, original_request_id: str, key: IdempotencyKey | None
 ) -> tuple[Clearance, bool]:
     """Decides the same call anew and approves it under a fresh id; the clearance, and whether it is a replay.
 
@@ -58,7 +58,7 @@ def _unless_suspended(vault: Vault, minted: Clearance) -> Clearance:
 
 
 def _mint(
-    vault: Vault, caller: ApiKey, asked: ClearanceRequest, original_request_id: str, unit: Unit
+    vault: Vault, caller: Caller, asked: ClearanceRequest, original_request_id: str, unit: Unit
 ) -> Stored[Clearance]:
     original = find_clearance(unit.connection, caller.tenant_id, original_request_id)
     if original is None or not caller.owns(original.key_lineage):

@@ -18,7 +18,7 @@ from ledgix_vault.store.documents import (
     load_versions,
 )
 from ledgix_vault.store.engine import Connection
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -26,7 +26,7 @@ MOST_AT_ONCE = 500
 T = TypeVar("T")
 
 
-async def list_documents(vault: Vault, caller: ApiKey, *, after: str, limit: int) -> list[DocumentVersion]:
+async def list_documents(vault: Vault, caller: Caller, *, after: str, limit: int) -> list[DocumentVersion]:
     """The newest version of each document, by document id, after that id; `limit` is clamped to 1…500."""
     caller.require(Scope.POLICY)
     most = min(max(limit, 1), MOST_AT_ONCE)
@@ -35,7 +35,7 @@ async def list_documents(vault: Vault, caller: ApiKey, *, after: str, limit: int
     return await vault.store.read(partial(load_newest, tenant_id=caller.tenant_id, after=after, limit=most))
 
 
-async def read_document(vault: Vault, caller: ApiKey, document_id: str) -> list[DocumentVersion]:
+async def read_document(vault: Vault, caller: Caller, document_id: str) -> list[DocumentVersion]:
     """All versions of one document, newest first; raises `NotFound`."""
     caller.require(Scope.POLICY)
     check_document_id(document_id)
@@ -46,24 +46,24 @@ async def read_document(vault: Vault, caller: ApiKey, document_id: str) -> list[
 
 
 async def read_chunks(
-    vault: Vault, caller: ApiKey, document_id: str, version: int
+    vault: Vault, caller: Caller, document_id: str, version: int
 ) -> tuple[DocumentVersion, list[StoredChunk]]:
     """A version and its chunks in order; raises `NotFound`."""
     return await _of_version(vault, caller, document_id, version, load_chunks)
 
 
-async def read_text(vault: Vault, caller: ApiKey, document_id: str, version: int) -> tuple[DocumentVersion, str]:
+async def read_text(vault: Vault, caller: Caller, document_id: str, version: int) -> tuple[DocumentVersion, str]:
     """A version and its text; raises `NotFound`."""
     return await _of_version(vault, caller, document_id, version, load_text)
 
 
-async def read_original(vault: Vault, caller: ApiKey, document_id: str, version: int) -> tuple[DocumentVersion, bytes]:
+async def read_original(vault: Vault, caller: Caller, document_id: str, version: int) -> tuple[DocumentVersion, bytes]:
     """A version and its bytes as they came; raises `NotFound`."""
     return await _of_version(vault, caller, document_id, version, load_original)
 
 
 async def _of_version(
-    vault: Vault, caller: ApiKey, document_id: str, number: int, load: Callable[[Connection, str, str], T]
+    vault: Vault, caller: Caller, document_id: str, number: int, load: Callable[[Connection, str, str], T]
 ) -> tuple[DocumentVersion, T]:
     caller.require(Scope.POLICY)
     check_document_id(document_id)

@@ -24,7 +24,7 @@ from ledgix_vault.store.logs import (
 from ledgix_vault.store.proofs import LogProofs
 from ledgix_vault.store.signing_keys import load_ledger_keys
 from ledgix_vault.store.store import Published
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -55,7 +55,7 @@ class Wanted:
     event_uuid: str = ""
 
 
-async def list_entries(vault: Vault, caller: ApiKey, limit: int) -> list[JsonObject]:
+async def list_entries(vault: Vault, caller: Caller, limit: int) -> list[JsonObject]:
     """The newest entries, newest first, redacted unless the key may see protected fields."""
     caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     published = _published_id(vault, caller.tenant_id)
@@ -65,7 +65,7 @@ async def list_entries(vault: Vault, caller: ApiKey, limit: int) -> list[JsonObj
     return [_view(caller, entry) for entry in entries]
 
 
-async def list_checkpoints(vault: Vault, caller: ApiKey, limit: int) -> list[JsonObject]:
+async def list_checkpoints(vault: Vault, caller: Caller, limit: int) -> list[JsonObject]:
     """The newest published checkpoints, newest first."""
     caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     published = _published_id(vault, caller.tenant_id)
@@ -75,7 +75,7 @@ async def list_checkpoints(vault: Vault, caller: ApiKey, limit: int) -> list[Jso
     return [checkpoint.to_json() for checkpoint in reversed(found)]
 
 
-async def prove_inclusion(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now: SignNow) -> JsonObject:
+async def prove_inclusion(vault: Vault, caller: Caller, wanted: Wanted, sign_now: SignNow) -> JsonObject:
     """The inclusion proof of an event in the newest checkpoint; waits up to 5 s for one that covers it."""
     caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     event_uuid, published = await _covered(vault, caller, wanted, sign_now)
@@ -84,7 +84,7 @@ async def prove_inclusion(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now
     )
 
 
-async def prove_bundle(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now: SignNow) -> JsonObject:
+async def prove_bundle(vault: Vault, caller: Caller, wanted: Wanted, sign_now: SignNow) -> JsonObject:
     """Everything that an auditor needs to check one event offline."""
     caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     event_uuid, published = await _covered(vault, caller, wanted, sign_now)
@@ -100,7 +100,7 @@ async def prove_bundle(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now: S
     return await vault.store.read(build)
 
 
-async def prove_consistency(vault: Vault, caller: ApiKey, from_id: int, to_id: int) -> JsonObject:
+async def prove_consistency(vault: Vault, caller: Caller, from_id: int, to_id: int) -> JsonObject:
     """The proof that one published checkpoint's log extends another's."""
     caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     if from_id > to_id:
@@ -129,7 +129,7 @@ def _inclusion(
     return entry, bundles.inclusion(entry, path, checkpoint, leaf_index)
 
 
-async def _covered(vault: Vault, caller: ApiKey, wanted: Wanted, sign_now: SignNow) -> tuple[str, Published]:
+async def _covered(vault: Vault, caller: Caller, wanted: Wanted, sign_now: SignNow) -> tuple[str, Published]:
     """The event that is wanted, and a published checkpoint that covers it."""
     event_uuid, leaf_index = await vault.store.read(lambda connection: _find(connection, caller.tenant_id, wanted))
     try:
@@ -170,7 +170,7 @@ def _visible_checkpoint(
     return found
 
 
-def _view(caller: ApiKey, entry: JsonObject) -> JsonObject:
+def _view(caller: Caller, entry: JsonObject) -> JsonObject:
     return entry if caller.allows(Scope.LEDGER_FULL) else events.redact(entry)
 
 

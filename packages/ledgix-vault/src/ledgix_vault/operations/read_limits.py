@@ -14,7 +14,7 @@ from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.parts import Limit
 from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.limits import Budget, budgets_of, up_to_date
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import rfc3339
 from ledgix_vault.vault import Vault
@@ -22,7 +22,7 @@ from ledgix_vault.vault import Vault
 MOST_KEYS = 100
 
 
-async def read_limits(vault: Vault, caller: ApiKey, *, keys: int) -> list[JsonObject]:
+async def read_limits(vault: Vault, caller: Caller, *, keys: int) -> list[JsonObject]:
     """Every limit of the active policies with its fullest budgets, `keys` of each (clamped to 1–100), as of now."""
     caller.require(Scope.POLICY)
     policies = vault.store.tenant(caller.tenant_id).snapshot.policies

@@ -17,7 +17,7 @@ from ledgix_vault.store.policies import (
     list_versions,
 )
 from ledgix_vault.store.shadows import Compared, became_shadow_at, compared
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -36,7 +36,7 @@ class PolicySummary:
     shadow: PolicyVersion | None
 
 
-async def read_policy_list(vault: Vault, caller: ApiKey) -> list[PolicySummary]:
+async def read_policy_list(vault: Vault, caller: Caller) -> list[PolicySummary]:
     """All policies of the tenant, by policy id."""
     caller.require(Scope.POLICY)
     found = await vault.store.read(partial(list_policies, tenant_id=caller.tenant_id))
@@ -46,7 +46,7 @@ async def read_policy_list(vault: Vault, caller: ApiKey) -> list[PolicySummary]:
     return [_summary(versions) for versions in by_id.values()]
 
 
-async def read_policy(vault: Vault, caller: ApiKey, policy_id: str) -> PolicySummary:
+async def read_policy(vault: Vault, caller: Caller, policy_id: str) -> PolicySummary:
     """One policy; raises `NotFound`."""
     for summary in await read_policy_list(vault, caller):
         if summary.newest.policy_id == policy_id:
@@ -55,7 +55,7 @@ async def read_policy(vault: Vault, caller: ApiKey, policy_id: str) -> PolicySum
 
 
 async def read_versions(
-    vault: Vault, caller: ApiKey, policy_id: str, *, limit: int, before: int | None
+    vault: Vault, caller: Caller, policy_id: str, *, limit: int, before: int | None
 ) -> list[PolicyVersion]:
     """The policy's versions, newest first, those below `before`; raises `NotFound` for an unknown policy."""
     caller.require(Scope.POLICY)
@@ -73,13 +73,13 @@ async def read_versions(
     return found
 
 
-async def read_version(vault: Vault, caller: ApiKey, policy_id: str, number: int) -> PolicyVersion:
+async def read_version(vault: Vault, caller: Caller, policy_id: str, number: int) -> PolicyVersion:
     """One version; raises `NotFound`."""
     caller.require(Scope.POLICY)
     return await vault.store.read(partial(_find, tenant_id=caller.tenant_id, policy_id=policy_id, number=number))
 
 
-async def shadow_report(vault: Vault, caller: ApiKey, policy_id: str, *, number: int | None, last: int) -> JsonObject:
+async def shadow_report(vault: Vault, caller: Caller, policy_id: str, *, number: int | None, last: int) -> JsonObject:
     """How the shadow, or the version that was one, would have decided the newest requests beside which it was
     evaluated: where it agrees, and each kind of difference with examples. Raises `NotFound`."""
     caller.require(Scope.POLICY)

@@ -16,7 +16,7 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.policies import add_version, next_version
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -24,7 +24,7 @@ __all__ = ["Registration", "register_policy"]
 
 
 async def register_policy(
-    vault: Vault, caller: ApiKey, registration: Registration, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, registration: Registration, key: IdempotencyKey | None
 ) -> tuple[PolicyVersion, bool]:
     """Compiles, stores, confirms and activates a new version; the version, and whether this is a replay.
 
@@ -37,7 +37,7 @@ async def register_policy(
     return await outcome(vault, caller, stored)
 
 
-def _register(caller: ApiKey, registration: Registration, unit: Unit) -> Stored[PolicyVersion]:
+def _register(caller: Caller, registration: Registration, unit: Unit) -> Stored[PolicyVersion]:
     tenant_id, policy_id = caller.tenant_id, registration.policy_id
     document = compile_policy(unit, tenant_id, registration)
     number = next_version(unit, tenant_id, policy_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ledgix.formats.json import JsonObject
-from ledgix_vault.clearance.decision import Decider, DeciderType
+from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.errors import Invalid, PolicyInvalid
 from ledgix_vault.operations.steps.tool_schemas import put_in_force
 from ledgix_vault.policy.errors import PolicyError
@@ -13,12 +13,12 @@ from ledgix_vault.policy.schemas import ToolSchema
 from ledgix_vault.policy.tools_list import LONGEST_TOOL_NAME
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
-async def register_tool_schema(vault: Vault, caller: ApiKey, tool_name: str, json_schema: JsonObject) -> ToolSchema:
+async def register_tool_schema(vault: Vault, caller: Caller, tool_name: str, json_schema: JsonObject) -> ToolSchema:
     """Stores the JSON Schema of a tool's arguments, replacing an earlier one.
 
     Raises `PolicyInvalid` when the schema can't be used, or when an active policy would not type-check against it.
@@ -35,6 +35,6 @@ async def register_tool_schema(vault: Vault, caller: ApiKey, tool_name: str, jso
     return parsed
 
 
-def _register(caller: ApiKey, parsed: ToolSchema, unit: Unit) -> Stored[None]:
-    put_in_force(unit, caller.tenant_id, [parsed], Decider(DeciderType.KEY, caller.key_id))
+def _register(caller: Caller, parsed: ToolSchema, unit: Unit) -> Stored[None]:
+    put_in_force(unit, caller.tenant_id, [parsed], decider_of(caller))
     return Stored(None)

@@ -6,19 +6,19 @@ from functools import partial
 
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import Json
-from ledgix_vault.clearance.decision import Decider, DeciderType
+from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.errors import Conflict, NotFound
 from ledgix_vault.operations.steps.documents import check_document_id
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.store.documents import remove_document as remove_rows
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
-async def remove_document(vault: Vault, caller: ApiKey, document_id: str) -> int:
+async def remove_document(vault: Vault, caller: Caller, document_id: str) -> int:
     """Takes away bytes, text and chunks of every version; how many versions there were. Durable on return.
 
     Raises `Conflict` while an active policy rests on the document.
@@ -29,7 +29,7 @@ async def remove_document(vault: Vault, caller: ApiKey, document_id: str) -> int
     return removed
 
 
-def _remove(caller: ApiKey, document_id: str, unit: Unit) -> Stored[int]:
+def _remove(caller: Caller, document_id: str, unit: Unit) -> Stored[int]:
     snapshot = unit.tenant(caller.tenant_id).snapshot
     resting = [
         active.document.policy_id
@@ -57,7 +57,7 @@ def _remove(caller: ApiKey, document_id: str, unit: Unit) -> Stored[int]:
         caller.tenant_id,
         EventKind.DOCUMENT_REMOVED,
         reason=f"The document {versions[-1].name} was removed with all its versions.",
-        decider=Decider(DeciderType.KEY, caller.key_id),
+        decider=decider_of(caller),
         metadata={"document_id": document_id, "name": versions[-1].name, "versions": gone},
     )
     return Stored(len(versions))

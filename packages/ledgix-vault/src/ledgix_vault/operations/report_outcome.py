@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
-from ledgix_vault.clearance.decision import Decider, DeciderType, Outcome
+from ledgix_vault.clearance.decision import Decider, Outcome, decider_of
 from ledgix_vault.clearance.reports import Report, Reported
 from ledgix_vault.errors import Conflict, NotFound
 from ledgix_vault.operations.steps.limits import refund
@@ -29,7 +29,7 @@ from ledgix_vault.store.reports import find_report, report_row
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -45,7 +45,7 @@ class Told:
 
 
 async def report_outcome(
-    vault: Vault, caller: ApiKey, told: Told, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, told: Told, key: IdempotencyKey | None
 ) -> tuple[JsonObject, bool]:
     """Records the outcome; the answer, and whether this is a replay.
 
@@ -69,7 +69,7 @@ async def report_outcome(
     return _answer(clearance, report), True
 
 
-def _report(caller: ApiKey, told: Told, unit: Unit) -> Stored[JsonObject]:
+def _report(caller: Caller, told: Told, unit: Unit) -> Stored[JsonObject]:
     clearance = _find(caller, told, unit)
     before = find_report(unit.connection, caller.tenant_id, clearance.request_id)
     if before is not None:
@@ -80,7 +80,7 @@ def _report(caller: ApiKey, told: Told, unit: Unit) -> Stored[JsonObject]:
             code="outcome_already_reported",
             request_id=clearance.request_id,
         )
-    decider = Decider(DeciderType.KEY, caller.key_id)
+    decider = decider_of(caller)
     clearance = _use_up(unit, clearance, decider)
     report = Report(
         tenant_id=caller.tenant_id,
@@ -88,7 +88,7 @@ def _report(caller: ApiKey, told: Told, unit: Unit) -> Stored[JsonObject]:
         outcome=told.outcome,
         detail=told.detail,
         reported_at=unit.now,
-        reported_by=caller.key_id,
+        reported_by=caller.identity,
     )
     unit.insert(schema.outcome_report, report_row(report))
     if report.outcome is Reported.REFUSED:
@@ -97,7 +97,7 @@ def _report(caller: ApiKey, told: Told, unit: Unit) -> Stored[JsonObject]:
     return Stored(_answer(clearance, report), reference=clearance.request_id)
 
 
-def _find(caller: ApiKey, told: Told, unit: Unit) -> Clearance:
+def _find(caller: Caller, told: Told, unit: Unit) -> Clearance:
     found = (
         find_clearance(unit.connection, caller.tenant_id, told.request_id)
         if told.request_id

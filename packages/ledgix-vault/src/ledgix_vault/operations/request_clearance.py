@@ -22,7 +22,7 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.vault import Vault
@@ -38,7 +38,7 @@ class Prepared:
 
 
 async def request_clearance(
-    vault: Vault, caller: ApiKey, request: ClearanceRequest, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, request: ClearanceRequest, key: IdempotencyKey | None
 ) -> tuple[Clearance, bool]:
     """Decides one call; the clearance, and whether it is a replay of an earlier answer.
 
@@ -60,7 +60,7 @@ async def request_clearance(
 
 
 def _prepare(
-    vault: Vault, caller: ApiKey, request: ClearanceRequest, state: TenantState, decision: Decision, depth: int
+    vault: Vault, caller: Caller, request: ClearanceRequest, state: TenantState, decision: Decision, depth: int
 ) -> Prepared:
     clearance = Clearance(
         tenant_id=caller.tenant_id,
@@ -81,7 +81,7 @@ def _token(vault: Vault) -> TokenFacts:
 
 
 def _record(
-    vault: Vault, caller: ApiKey, request: ClearanceRequest, prepared: Prepared | None, unit: Unit
+    vault: Vault, caller: Caller, request: ClearanceRequest, prepared: Prepared | None, unit: Unit
 ) -> Stored[Clearance]:
     state = unit.tenant(caller.tenant_id)
     if prepared is None or prepared.state is not state:

@@ -10,13 +10,13 @@ from ledgix_vault.policy.versions import PolicyVersion, VersionState
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
 async def retire_policy_version(
-    vault: Vault, caller: ApiKey, policy_id: str, number: int, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, policy_id: str, number: int, key: IdempotencyKey | None
 ) -> tuple[PolicyVersion, bool]:
     """The retired version, and whether this is a replay; one that is retired already stays so without an event.
 
@@ -27,7 +27,7 @@ async def retire_policy_version(
     return await outcome(vault, caller, stored)
 
 
-def _retire(caller: ApiKey, policy_id: str, number: int, unit: Unit) -> Stored[PolicyVersion]:
+def _retire(caller: Caller, policy_id: str, number: int, unit: Unit) -> Stored[PolicyVersion]:
     version = version_named(unit, caller, policy_id, number)
     if version.state is VersionState.RETIRED:
         return done(version)

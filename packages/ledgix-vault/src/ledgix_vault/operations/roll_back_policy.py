@@ -27,13 +27,13 @@ from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.policies import load_version
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
 async def roll_back_policy(
-    vault: Vault, caller: ApiKey, policy_id: str, number: int | None, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, policy_id: str, number: int | None, key: IdempotencyKey | None
 ) -> tuple[PolicyVersion, bool]:
     """The version that is active again, and whether this is a replay.
 
@@ -48,7 +48,7 @@ async def roll_back_policy(
 
 
 def _roll_back(
-    caller: ApiKey, policy_id: str, number: int | None, expected: str | None, unit: Unit
+    caller: Caller, policy_id: str, number: int | None, expected: str | None, unit: Unit
 ) -> Stored[PolicyVersion]:
     named = None if number is None else version_named(unit, caller, policy_id, number)
     if named is not None and named.state is VersionState.ACTIVE:
@@ -64,7 +64,7 @@ def _roll_back(
     return done(active)
 
 
-def _before(caller: ApiKey, policy_id: str, active: PolicyVersion | None, unit: Unit) -> PolicyVersion:
+def _before(caller: Caller, policy_id: str, active: PolicyVersion | None, unit: Unit) -> PolicyVersion:
     if active is None:
         raise Conflict(
             f"No version of the policy {policy_id} is active; name the one to go back to.", code="nothing_before"

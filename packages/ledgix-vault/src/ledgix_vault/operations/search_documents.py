@@ -10,7 +10,7 @@ from ledgix_vault.policy.globs import covers
 from ledgix_vault.policy.snapshot import Snapshot
 from ledgix_vault.sources.words import words_of_action, words_of_text
 from ledgix_vault.store.search import Found, search_chunks
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -32,7 +32,7 @@ class Question:
     by_tool: bool = False
 
 
-async def search_documents(vault: Vault, caller: ApiKey, question: Question, *, limit: int) -> list[Found]:
+async def search_documents(vault: Vault, caller: Caller, question: Question, *, limit: int) -> list[Found]:
     """The best clauses, best first; `limit` is clamped to 1…50."""
     caller.require(Scope.POLICY)
     if not question.text and not question.tool_name:

@@ -19,13 +19,13 @@ from ledgix_vault.policy.versions import PolicyVersion, VersionState
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
 async def shadow_policy_version(
-    vault: Vault, caller: ApiKey, policy_id: str, number: int, key: IdempotencyKey | None
+    vault: Vault, caller: Caller, policy_id: str, number: int, key: IdempotencyKey | None
 ) -> tuple[PolicyVersion, bool]:
     """The shadow, in place of an earlier one, which is confirmed again; and whether this is a replay.
 
@@ -37,7 +37,7 @@ async def shadow_policy_version(
     return await outcome(vault, caller, stored)
 
 
-def _shadow(caller: ApiKey, policy_id: str, number: int, unit: Unit) -> Stored[PolicyVersion]:
+def _shadow(caller: Caller, policy_id: str, number: int, unit: Unit) -> Stored[PolicyVersion]:
     version = version_named(unit, caller, policy_id, number)
     if version.state is VersionState.SHADOW:
         return done(version)

@@ -13,7 +13,7 @@ from ledgix_vault.errors import Busy
 from ledgix_vault.operations.steps.drafts import Draft, compile_draft
 from ledgix_vault.operations.steps.simulation import PAGE, SLICE, Simulation
 from ledgix_vault.store.simulation import last_requests, requests_in
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 async def simulate_policy(
-    vault: Vault, caller: ApiKey, draft: Draft, *, last: int = 0, calls: Sequence[ClearanceRequest] = ()
+    vault: Vault, caller: Caller, draft: Draft, *, last: int = 0, calls: Sequence[ClearanceRequest] = ()
 ) -> AsyncGenerator[JsonObject]:
     """Progress (`examined`, `total`) after each page, and at the end the result, which has `changes`.
 

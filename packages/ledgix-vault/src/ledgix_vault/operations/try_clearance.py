@@ -12,7 +12,7 @@ from ledgix_vault.operations.steps.limits import bounded, find_limits
 from ledgix_vault.policy.call import Call
 from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.limits import used_of
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -25,7 +25,7 @@ class Tried:
     with_draft: bool
 
 
-async def try_clearance(vault: Vault, caller: ApiKey, request: ClearanceRequest, draft: Draft | None) -> Tried:
+async def try_clearance(vault: Vault, caller: Caller, request: ClearanceRequest, draft: Draft | None) -> Tried:
     """Decides as `request_clearance` would, now, and forgets it. Raises what a draft's flaws raise."""
     caller.require(Scope.POLICY)
 

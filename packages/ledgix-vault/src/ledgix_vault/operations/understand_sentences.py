@@ -8,7 +8,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import PolicyInvalid
 from ledgix_vault.policy.english import Understanding, declared_facts, understand
 from ledgix_vault.policy.errors import PolicyError
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -22,7 +22,7 @@ class Question:
     facts: JsonObject
 
 
-def understand_sentences(vault: Vault, caller: ApiKey, question: Question) -> list[Understanding]:
+def understand_sentences(vault: Vault, caller: Caller, question: Question) -> list[Understanding]:
     """One understanding for each sentence, in order, against the tenant's registered tool schemas.
 
     Raises `PolicyInvalid` for a fact whose declaration isn't understood.

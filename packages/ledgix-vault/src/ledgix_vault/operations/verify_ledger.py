@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.store.audit import audit_log
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 
-async def verify_ledger(vault: Vault, caller: ApiKey) -> JsonObject:
+async def verify_ledger(vault: Vault, caller: Caller) -> JsonObject:
     """What `GET /ledger/verify` answers: `intact`, how much was verified, and the first flaw if there is one."""
     caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
     published = vault.store.published(caller.tenant_id)

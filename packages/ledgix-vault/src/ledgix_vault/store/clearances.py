@@ -280,7 +280,7 @@ def _decision(stored: JsonObject) -> Decision:
         "outcome": Outcome(str(stored["outcome"])),
         "confidence_bucket": ConfidenceBucket(str(stored["confidence_bucket"])),
         "minimum_confidence_bucket": ConfidenceBucket(str(stored["minimum_confidence_bucket"])),
-        "decider": Decider(DeciderType(decider["type"]), decider["id"]),
+        "decider": Decider(DeciderType(decider["type"]), decider.get("id", ""), decider.get("assurance", "")),
     }
     for name in ("matched_rule_ids", "assumptions", "citations", "trace"):
         members[name] = tuple(members[name])

@@ -34,6 +34,11 @@ class ApiKey:
     """The key_id of the first key of its rotation chain."""
 
     @property
+    def identity(self) -> str:
+        """Who did it, as the store and the ledger say it."""
+        return self.key_id
+
+    @property
     def is_revoked(self) -> bool:
         return self.revoked_at is not None
 

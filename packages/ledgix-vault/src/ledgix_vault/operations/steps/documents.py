@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ledgix.formats.events import EventKind
-from ledgix_vault.clearance.decision import Decider, DeciderType
+from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.documents.reader import DocumentReader
 from ledgix_vault.documents.refusal import DocumentError
 from ledgix_vault.errors import DocumentRefused, Invalid
@@ -23,7 +23,7 @@ from ledgix_vault.sources.document import (
 )
 from ledgix_vault.store.documents import add_document_version, load_versions
 from ledgix_vault.store.unit import Unit
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 
 _DOCUMENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
@@ -72,7 +72,7 @@ async def read_incoming(reader: DocumentReader, incoming: Incoming) -> Reading:
         raise DocumentRefused(f"{incoming.name}: {error.message}", path="$", code=f"document_{error.code}") from error
 
 
-def store_reading(unit: Unit, caller: ApiKey, reading: Reading) -> DocumentVersion:
+def store_reading(unit: Unit, caller: Caller, reading: Reading) -> DocumentVersion:
     """Stores the next version with its event. The same bytes under the same name again change nothing."""
     incoming, read = reading.incoming, reading.read
     document_id = incoming.document_id or new_id()
@@ -98,7 +98,7 @@ def store_reading(unit: Unit, caller: ApiKey, reading: Reading) -> DocumentVersi
         findings=read.findings,
         newest=True,
         added_at=unit.now,
-        added_by=caller.key_id,
+        added_by=caller.identity,
     )
     add_document_version(unit, version, incoming.content, read)
     record_administration(
@@ -106,7 +106,7 @@ def store_reading(unit: Unit, caller: ApiKey, reading: Reading) -> DocumentVersi
         caller.tenant_id,
         EventKind.DOCUMENT_ADDED,
         reason=f"The document {version.name} was added as version {version.version}.",
-        decider=Decider(DeciderType.KEY, caller.key_id),
+        decider=decider_of(caller),
         metadata=version.facts(),
     )
     return version

@@ -8,7 +8,7 @@ from ledgix.formats.events import Event, EventKind, SealedIntent, build_intent, 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decider
-from ledgix_vault.clearance.facts import clearance_event, clearance_intent
+from ledgix_vault.clearance.facts import clearance_event, clearance_intent, shown_by
 from ledgix_vault.errors import Conflict
 from ledgix_vault.ids import new_id, new_salt
 from ledgix_vault.operations.steps.limits import follow, hold
@@ -97,7 +97,7 @@ def record_administration(
         kind=kind,
         request_id=new_id(),
         action_category=str(kind),
-        action_metadata=metadata,
+        action_metadata=metadata | shown_by(decider),
         decider_type=str(decider.type),
         decider_id=decider.id,
     )

@@ -6,7 +6,7 @@ from functools import partial
 
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
-from ledgix_vault.clearance.decision import Decider, DeciderType
+from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.errors import Conflict, NotFound, PolicyInvalid
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.policy.draft import schema_problems
@@ -15,16 +15,16 @@ from ledgix_vault.store.policies import find_version, find_version_in, load_vers
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.vault import Vault
 
 
-def by(caller: ApiKey, unit: Unit) -> By:
+def by(caller: Caller, unit: Unit) -> By:
     """Who moves a version, as of this transaction."""
-    return By(caller.key_id, caller.lineage, unit.now)
+    return By(caller.identity, caller.lineage, unit.now)
 
 
-async def active_version_id(vault: Vault, caller: ApiKey, policy_id: str) -> str | None:
+async def active_version_id(vault: Vault, caller: Caller, policy_id: str) -> str | None:
     """The active version that the caller means to replace: what is active when the request arrives."""
     found = await vault.store.read(
         partial(find_version_in, tenant_id=caller.tenant_id, policy_id=policy_id, state=VersionState.ACTIVE)
@@ -32,7 +32,7 @@ async def active_version_id(vault: Vault, caller: ApiKey, policy_id: str) -> str
     return None if found is None else found.version_id
 
 
-async def outcome(vault: Vault, caller: ApiKey, stored: PolicyVersion | Replayed) -> tuple[PolicyVersion, bool]:
+async def outcome(vault: Vault, caller: Caller, stored: PolicyVersion | Replayed) -> tuple[PolicyVersion, bool]:
     """The version that an operation moved, and whether this is a replay; then it is as it stands by now."""
     if not isinstance(stored, Replayed):
         return stored, False
@@ -45,7 +45,7 @@ def done(version: PolicyVersion) -> Stored[PolicyVersion]:
     return Stored(version, reference=version.version_id)
 
 
-def version_named(unit: Unit, caller: ApiKey, policy_id: str, number: int) -> PolicyVersion:
+def version_named(unit: Unit, caller: Caller, policy_id: str, number: int) -> PolicyVersion:
     """Raises `NotFound`, also for another tenant's."""
     found = find_version(unit.connection, caller.tenant_id, policy_id, number)
     if found is None:
@@ -53,12 +53,12 @@ def version_named(unit: Unit, caller: ApiKey, policy_id: str, number: int) -> Po
     return found
 
 
-def hash_now(unit: Unit, caller: ApiKey, version: PolicyVersion) -> str:
+def hash_now(unit: Unit, caller: Caller, version: PolicyVersion) -> str:
     """What somebody who confirms this version now confirms."""
     return confirmation_hash(version.document, unit.tenant(caller.tenant_id).snapshot.schemas)
 
 
-def check_types(unit: Unit, caller: ApiKey, version: PolicyVersion) -> None:
+def check_types(unit: Unit, caller: Caller, version: PolicyVersion) -> None:
     """Raises `PolicyInvalid` unless the version type-checks against the schemas of now."""
     if problems := schema_problems(version.document, unit.tenant(caller.tenant_id).snapshot.schemas):
         raise PolicyInvalid(
@@ -67,13 +67,13 @@ def check_types(unit: Unit, caller: ApiKey, version: PolicyVersion) -> None:
         )
 
 
-def move(unit: Unit, caller: ApiKey, before: PolicyVersion, after: PolicyVersion) -> None:
+def move(unit: Unit, caller: Caller, before: PolicyVersion, after: PolicyVersion) -> None:
     """Stores a version's next state; raises `Conflict` when somebody else moved it first."""
     if not move_version(unit, caller.tenant_id, before, after):
         raise moved(before.policy_id)
 
 
-def displace(unit: Unit, caller: ApiKey, policy_id: str, state: VersionState) -> PolicyVersion | None:
+def displace(unit: Unit, caller: Caller, policy_id: str, state: VersionState) -> PolicyVersion | None:
     """Frees the place of the active version or the shadow; who had it, as it was."""
     found = find_version_in(unit.connection, caller.tenant_id, policy_id, state)
     if found is not None:
@@ -88,7 +88,7 @@ def moved(policy_id: str) -> Conflict:
 
 def record_version(
     unit: Unit,
-    caller: ApiKey,
+    caller: Caller,
     version: PolicyVersion,
     kind: EventKind,
     what: str,
@@ -100,7 +100,7 @@ def record_version(
         caller.tenant_id,
         kind,
         reason=f"Policy {version.policy_id} version {version.version} {what}.",
-        decider=Decider(DeciderType.KEY, caller.key_id),
+        decider=decider_of(caller),
         metadata={
             "policy_id": version.policy_id,
             "policy_version_id": version.version_id,

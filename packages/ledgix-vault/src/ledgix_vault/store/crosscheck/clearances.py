@@ -105,7 +105,8 @@ def _differences(case: _Case, clearance: Clearance, newest: Entry) -> list[str]:
     again = clearance_event(clearance, intent, event_uuid=newest.event_uuid, accepted_at=newest.accepted_at)
     said = dict(again.intent)
     said["request"] = stored_object(case.row.request)
-    if clearance.decision.decider != Decider(DeciderType(decider["type"]), decider["id"]):
+    told = Decider(DeciderType(decider["type"]), decider["id"], str(newest.metadata.get("assurance", "")))
+    if clearance.decision.decider != told:
         said["decider"] = "another"
     different = differing(said, recorded)
     if case.row.outcome != str(clearance.decision.outcome):

@@ -1,0 +1,24 @@
+"""Who calls: a program by its API key, or a signed-in person. Operations ask both the same questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.people import Member, Role
+from ledgix_vault.tenancy.scopes import Scope
+
+Caller = ApiKey | Member
+
+
+def require_key_management(caller: Caller) -> None:
+    """MissingScope unless the caller may create, rotate and revoke API keys: who has `settings`, and developers."""
+    if isinstance(caller, Member) and caller.role is Role.DEVELOPER:
+        return
+    caller.require(Scope.SETTINGS)
+
+
+def require_own(caller: Caller, scopes: Iterable[Scope]) -> None:
+    """MissingScope, naming the first, unless the caller has all of these: nobody hands out what they lack."""
+    for scope in sorted(scopes):
+        caller.require(scope)
