@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from ledgix.formats import tokens
 from ledgix.formats.json import JsonObject
 from ledgix.formats.keys import PublicKey
+from ledgix_vault.attempts import Attempts
 from ledgix_vault.clearance.clearance import Clearance, answer
 from ledgix_vault.documents.reader import DocumentReader
 from ledgix_vault.keys.ring import KeyRing
@@ -35,6 +37,9 @@ class Vault:
     clock: Callable[[], int] = system_clock
     simulating: set[str] = field(default_factory=set)  # tenants with a simulation under way
     documents: DocumentReader = field(default_factory=DocumentReader)
+    attempts: Attempts = field(default_factory=Attempts)
+    hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    """Held while a password is hashed: each takes 64 MiB."""
 
     def token_keys(self) -> Mapping[str, PublicKey]:
         """The token keys that are listed: those whose tokens may still be valid."""

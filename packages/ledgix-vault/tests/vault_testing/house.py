@@ -21,6 +21,7 @@ from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.operations.accept_invitation import join_as_new
 from ledgix_vault.operations.activate_policy_version import activate_policy_version
 from ledgix_vault.operations.change_judge_settings import change_judge_settings
 from ledgix_vault.operations.change_review_settings import change_review_settings
@@ -32,6 +33,7 @@ from ledgix_vault.operations.decide_review import Verdict, decide_review
 from ledgix_vault.operations.draft_policy_version import draft_policy_version
 from ledgix_vault.operations.judge_requests import claim_judgements, judge_request
 from ledgix_vault.operations.manage_api_keys import create_api_key
+from ledgix_vault.operations.manage_members import invite_for_tenant
 from ledgix_vault.operations.mint_token import mint_token
 from ledgix_vault.operations.register_policy import Registration, register_policy
 from ledgix_vault.operations.report_outcome import Told, report_outcome
@@ -41,8 +43,10 @@ from ledgix_vault.operations.roll_back_policy import roll_back_policy
 from ledgix_vault.operations.run_due_jobs import run_due_jobs
 from ledgix_vault.operations.shadow_policy_version import shadow_policy_version
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
+from ledgix_vault.operations.sign_in import Credentials, sign_in
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.operations.suspend import release, suspend
+from ledgix_vault.operations.use_session import SignedInSession, use_session
 from ledgix_vault.policy.versions import PolicyVersion
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.engine import Database
@@ -52,7 +56,9 @@ from ledgix_vault.store.schema import APPEND_ONLY, SEARCH_INDEX, metadata
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
+from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.judge_settings import JudgeSettings
+from ledgix_vault.tenancy.people import Member, Role
 from ledgix_vault.tenancy.scopes import PRESETS, Preset
 from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.tenancy.suspensions import Suspension, SuspensionKind
@@ -68,6 +74,7 @@ MADE_AT = 1_780_000_000_000_000
 OPENED_AT = MADE_AT + 3_600_000_000
 TENANTS = ("acme", "other")
 DATABASE = "vault"
+PASSWORD = "correct horse battery"
 TABLES = (*metadata.tables, SEARCH_INDEX)
 
 
@@ -268,8 +275,23 @@ class House:
         key, _ = await create_api_key(self.core, tenant_id, name or str(preset), PRESETS[preset], (), SYSTEM)
         return key
 
+    async def member(self, role: Role, email: str = "", *, tenant: int = 0) -> Member:
+        """A person who accepted an invitation; their password is `PASSWORD`."""
+        tenant_id, address = self.owner_of(tenant).tenant_id, email or f"the-{role}@example.com"
+        _, link = await invite_for_tenant(self.core, tenant_id, address, role)
+        used = await use_session(self.core, await join_as_new(self.core, link, "", PASSWORD, "a browser"))
+        assert used is not None
+        return used.member
+
+    async def sign_in(self, email: str, password: str = PASSWORD) -> SignedInSession:
+        """What the sign-in page does."""
+        secret = await sign_in(self.core, Credentials(email, password, "192.0.2.1", "a browser"))
+        used = await use_session(self.core, secret)
+        assert used is not None
+        return used
+
     async def ask(
-        self, amount: object = APPROVED, *, by: ApiKey | None = None, key: str | None = None, **further: object
+        self, amount: object = APPROVED, *, by: Caller | None = None, key: str | None = None, **further: object
     ) -> Answer:
         """`POST /request-clearance`"""
         body = _object({"tool_name": TOOL, "tool_args": {"amount": amount}} | further)
@@ -280,7 +302,7 @@ class House:
         return self._answered(asked)
 
     async def mint(
-        self, original: JsonObject, *, by: ApiKey | None = None, key: str | None = None, **further: object
+        self, original: JsonObject, *, by: Caller | None = None, key: str | None = None, **further: object
     ) -> Answer:
         """`POST /mint-token`"""
         body = _object({"tool_name": TOOL, "tool_args": {"amount": APPROVED}} | further)
@@ -294,7 +316,7 @@ class House:
         )
         return self._answered(minted)
 
-    async def poll(self, asked: JsonObject, *, by: ApiKey | None = None) -> Answer:
+    async def poll(self, asked: JsonObject, *, by: Caller | None = None) -> Answer:
         """`GET /clearance-status/{request_id}`"""
         caller = by or self.owner
         answer = Answer(await clearance_status(self.core, caller, str(asked["request_id"])))
@@ -306,7 +328,7 @@ class House:
         asked: JsonObject,
         approved: bool,
         *,
-        by: ApiKey | None = None,
+        by: Caller | None = None,
         key: str | None = None,
         args: object = None,
         reason: str = "Looked at it.",
@@ -330,7 +352,7 @@ class House:
         return await self.decide(asked, False, **how)
 
     async def consume(
-        self, asked: JsonObject, *, by: ApiKey | None = None, key: str | None = None, **call: object
+        self, asked: JsonObject, *, by: Caller | None = None, key: str | None = None, **call: object
     ) -> Answer:
         """`POST /consume-token`"""
         caller = by or self.owner
@@ -355,7 +377,7 @@ class House:
         asked: JsonObject,
         outcome: Reported,
         *,
-        by: ApiKey | None = None,
+        by: Caller | None = None,
         key: str | None = None,
         detail: str = "",
     ) -> Answer:
@@ -373,7 +395,7 @@ class House:
         *sentences: str,
         policy_id: str = "refunds",
         tools: tuple[str, ...] = (TOOL,),
-        by: ApiKey | None = None,
+        by: Caller | None = None,
         key: str | None = None,
         definition: str | None = None,
     ) -> PolicyVersion:
@@ -387,7 +409,7 @@ class House:
         return active
 
     async def draft(
-        self, *sentences: str, policy_id: str = "refunds", by: ApiKey | None = None, key: str | None = None, **how: Any
+        self, *sentences: str, policy_id: str = "refunds", by: Caller | None = None, key: str | None = None, **how: Any
     ) -> PolicyVersion:
         """`POST /policies/{policy_id}/versions`"""
         caller = by or self.owner
@@ -397,7 +419,7 @@ class House:
         return drafted
 
     async def confirm(
-        self, number: int, *, by: ApiKey | None = None, key: str | None = None, **marks: tuple[str, ...]
+        self, number: int, *, by: Caller | None = None, key: str | None = None, **marks: tuple[str, ...]
     ) -> PolicyVersion:
         """`POST /policies/refunds/versions/{number}/confirm`"""
         caller = by or self.owner
@@ -405,36 +427,36 @@ class House:
         confirmed, _ = await confirm_policy_version(self.core, caller, "refunds", number, Marks(**marks), mark)
         return confirmed
 
-    async def activate(self, number: int, *, by: ApiKey | None = None, key: str | None = None) -> PolicyVersion:
+    async def activate(self, number: int, *, by: Caller | None = None, key: str | None = None) -> PolicyVersion:
         """`POST /policies/refunds/versions/{number}/activate`"""
         caller = by or self.owner
         mark = self._move_key(caller, number, "activate", key)
         return (await activate_policy_version(self.core, caller, "refunds", number, mark))[0]
 
-    async def shadow(self, number: int, *, by: ApiKey | None = None, key: str | None = None) -> PolicyVersion:
+    async def shadow(self, number: int, *, by: Caller | None = None, key: str | None = None) -> PolicyVersion:
         """`POST /policies/refunds/versions/{number}/shadow`"""
         caller = by or self.owner
         mark = self._move_key(caller, number, "shadow", key)
         return (await shadow_policy_version(self.core, caller, "refunds", number, mark))[0]
 
-    async def retire(self, number: int, *, by: ApiKey | None = None, key: str | None = None) -> PolicyVersion:
+    async def retire(self, number: int, *, by: Caller | None = None, key: str | None = None) -> PolicyVersion:
         """`POST /policies/refunds/versions/{number}/retire`"""
         caller = by or self.owner
         mark = self._move_key(caller, number, "retire", key)
         return (await retire_policy_version(self.core, caller, "refunds", number, mark))[0]
 
     async def roll_back(
-        self, number: int | None = None, *, by: ApiKey | None = None, key: str | None = None
+        self, number: int | None = None, *, by: Caller | None = None, key: str | None = None
     ) -> PolicyVersion:
         """`POST /policies/refunds/rollback`"""
         caller = by or self.owner
         mark = self._move_key(caller, number or 0, "rollback", key)
         return (await roll_back_policy(self.core, caller, "refunds", number, mark))[0]
 
-    def _move_key(self, caller: ApiKey, number: int, what: str, key: str | None) -> IdempotencyKey | None:
+    def _move_key(self, caller: Caller, number: int, what: str, key: str | None) -> IdempotencyKey | None:
         return idempotency(caller, f"/policies/refunds/versions/{number}/{what}", key, {})
 
-    async def change(self, *, by: ApiKey | None = None, **changes: object) -> ReviewSettings:
+    async def change(self, *, by: Caller | None = None, **changes: object) -> ReviewSettings:
         """`PUT /review-settings`"""
         return await change_review_settings(self.core, by or self.owner, _object(changes))
 
@@ -458,7 +480,7 @@ class House:
         """The worker's other duty."""
         return await run_due_jobs(self.core)
 
-    async def change_judge(self, *, by: ApiKey | None = None, **changes: object) -> JudgeSettings:
+    async def change_judge(self, *, by: Caller | None = None, **changes: object) -> JudgeSettings:
         """`PUT /judge-settings`"""
         return await change_judge_settings(self.core, by or self.owner, _object(changes))
 
@@ -519,12 +541,12 @@ async def _until_nothing_moves() -> None:
         await asyncio.sleep(0)
 
 
-def idempotency(caller: ApiKey, path: str, key: str | None, body: JsonObject) -> IdempotencyKey | None:
+def idempotency(caller: Caller, path: str, key: str | None, body: JsonObject) -> IdempotencyKey | None:
     if key is None:
         return None
     return IdempotencyKey.of(
         tenant_id=caller.tenant_id,
-        key_id=caller.key_id,
+        key_id=caller.identity,
         method="POST",
         path=path,
         key=key,

@@ -44,8 +44,9 @@ def init(
     from ledgix_vault.app import initialise
     from ledgix_vault.operations.create_tenant import Owner
     from ledgix_vault.tenancy.passwords import check_new_password, hash_password
+    from ledgix_vault.tenancy.people import read_email
 
-    _check_email(email)
+    email = read_email(email)
     if password is not None:
         check_new_password(password)
     known = password or secrets.token_urlsafe(PASSWORD_BYTES)
@@ -97,9 +98,3 @@ def serve(
 
     settings = load_settings(data, host=host, port=port, database_url=database_url, config=config)
     serve_until_told(settings, lambda url: typer.echo(f"Ledgix Vault is ready at {url}"))
-
-
-def _check_email(email: str) -> None:
-    name, at, host = email.rpartition("@")
-    if not (name and at and host) or len(email) > LONGEST_EMAIL or not email.isprintable() or " " in email:
-        raise typer.BadParameter(f"{email!r} is no e-mail address.", param_hint="--email")

@@ -6,20 +6,30 @@ from dataclasses import dataclass
 from functools import partial
 
 from ledgix.formats.events import EventKind
+from ledgix.formats.json import JsonObject
 from ledgix.formats.keys import PublicKey
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.errors import Conflict
 from ledgix_vault.operations.steps.keys import add_key, check_name
 from ledgix_vault.operations.steps.record import record_administration
-from ledgix_vault.store.administration import Owner, add_owner, add_tenant, tenant_exists
+from ledgix_vault.store.administration import add_tenant, tenant_exists
+from ledgix_vault.store.people import add_membership, add_person
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.api_keys import new_secret
+from ledgix_vault.tenancy.people import Role
 from ledgix_vault.tenancy.scopes import PRESETS, Preset
 from ledgix_vault.vault import Vault
 
-__all__ = ["CreatedTenant", "Owner", "create_tenant"]
 FIRST_KEY_NAME = "first key (full access)"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The first person of a tenant; the password only as its argon2 hash."""
+
+    email: str
+    password_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +57,18 @@ def _create(name: str, owner: Owner | None, ledger_key: PublicKey, secret: str, 
     if tenant_exists(unit, name):
         raise Conflict(f"There is a tenant named {name!r} already.", code="tenant_exists")
     tenant_id = add_tenant(unit, name, ledger_key)
+    metadata: JsonObject = {"name": name, "ledger_key_id": ledger_key.kid}
     if owner is not None:
-        add_owner(unit, tenant_id, owner)
+        person = add_person(unit, owner.email, "", owner.password_hash)
+        add_membership(unit, tenant_id, person.person_id, Role.OWNER)
+        metadata["owner"] = {"person_id": person.person_id, "email": person.email}
     record_administration(
         unit,
         tenant_id,
         EventKind.TENANT_CREATED,
         reason=f"The tenant {name} was created.",
         decider=SYSTEM,
-        metadata={"name": name, "ledger_key_id": ledger_key.kid},
+        metadata=metadata,
     )
     add_key(tenant_id, FIRST_KEY_NAME, PRESETS[Preset.FULL], (), secret, SYSTEM, unit)
     return Stored(tenant_id)

@@ -6,8 +6,6 @@ state. The ledger event is the caller's part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import delete, select, update
 
 from ledgix.formats import jcs
@@ -25,14 +23,6 @@ from ledgix_vault.tenancy.settings import ReviewSettings
 _T, _S, _K, _J = schema.tenant, schema.tool_schema, schema.api_key, schema.judge_setting
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The first person of a tenant; the password only as its argon2 hash."""
-
-    email: str
-    password_hash: str
-
-
 def tenant_exists(unit: Unit, name: str) -> bool:
     """Whether a tenant has this name."""
     return unit.read(select(_T.c.tenant_id).where(_T.c.name == name)).first() is not None
@@ -46,13 +36,6 @@ def add_tenant(unit: Unit, name: str, ledger_key: PublicKey) -> str:
     unit.insert(schema.signing_key, signing_key_row(ledger_key, tenant_id=tenant_id, active_from=unit.now))
     unit.open_log(tenant_id, ledger_key.kid)
     return tenant_id
-
-
-def add_owner(unit: Unit, tenant_id: str, owner: Owner) -> None:
-    """A person who owns the tenant."""
-    person_id = new_id()
-    unit.insert(schema.person, (person_id, owner.email, owner.password_hash, unit.now))
-    unit.insert(schema.membership, (tenant_id, person_id, "owner"))
 
 
 def change_settings(unit: Unit, tenant_id: str, settings: ReviewSettings) -> None:

@@ -1,8 +1,9 @@
 """The tables, once, for both engines. Alembic's migrations must arrive at exactly this (a test compares them).
 
 Conventions: ids are text (UUIDs, RFC 7638 thumbprints), moments are integers of microseconds since the Unix epoch,
-hashes and signatures are raw bytes, JSON is text in RFC 8785 form. Every table but `tenant`, `person` and
-`signing_key` starts its key with `tenant_id`, and no query takes an id without it.
+hashes and signatures are raw bytes, JSON is text in RFC 8785 form. Every table but `tenant`, `signing_key` and those of
+people (`person`, `session`), who may belong to several tenants, starts its key with `tenant_id`, and no query takes an
+id without it.
 """
 
 from sqlalchemy import (
@@ -46,8 +47,9 @@ person = Table(
     metadata,
     Column("person_id", Text, nullable=False),
     Column("email", Text, nullable=False),
-    Column("password_hash", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),  # "" for who signs in another way
     Column("created_at", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
     PrimaryKeyConstraint("person_id"),
     UniqueConstraint("email"),
 )
@@ -58,7 +60,44 @@ membership = Table(
     Column("tenant_id", Text, nullable=False),
     Column("person_id", Text, nullable=False),
     Column("role", Text, nullable=False),
+    Column("joined_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant_id", "person_id"),
+)
+Index("ix_membership_person_id", membership.c.person_id)
+
+session = Table(
+    "session",
+    metadata,
+    Column("session_id", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("person_id", Text, nullable=False),
+    Column("tenant_id", Text, nullable=False),  # for which the person acts; they may switch
+    Column("assurance", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("device", Text, nullable=False),  # what the browser says it is, as JSON
+    PrimaryKeyConstraint("session_id"),
+    UniqueConstraint("secret_hash"),
+)
+Index("ix_session_person_id", session.c.person_id)
+
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("invitation_id", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("invited_by", Text, nullable=False),
+    Column("invited_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),  # accepted or withdrawn
+    Column("joined", Text, nullable=False),  # the person who accepted it, "" for nobody
+    PrimaryKeyConstraint("tenant_id", "invitation_id"),
+    UniqueConstraint("secret_hash"),
 )
 
 api_key = Table(

@@ -69,6 +69,13 @@ class EventKind(StrEnum):
     KEY_REVOKED = "key.revoked"
     KEY_ROTATED = "key.rotated"
     SETTINGS_CHANGED = "settings.changed"
+    MEMBER_INVITED = "member.invited"
+    MEMBER_INVITATION_WITHDRAWN = "member.invitation_withdrawn"
+    MEMBER_JOINED = "member.joined"
+    MEMBER_ROLE_CHANGED = "member.role_changed"
+    MEMBER_REMOVED = "member.removed"
+    PERSON_SIGNED_IN = "person.signed_in"
+    PERSON_PASSWORD_CHANGED = "person.password_changed"  # noqa: S105
     TENANT_CREATED = "tenant.created"
     AGENT_SUSPENDED = "agent.suspended"
     AGENT_RELEASED = "agent.released"

@@ -1,0 +1,43 @@
+"""Who guesses is slowed down: failed tries are counted in memory, by what is guessed at and by where it comes from.
+
+A counter is of this process alone and forgotten when it ends; a Vault that restarts for every guess is slow as well.
+"""
+
+from __future__ import annotations
+
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from ledgix_vault.errors import Busy
+
+PER_ACCOUNT: RateLimitItem = RateLimitItemPerMinute(10, 15, namespace="account")
+"""Failed tries at one account from anywhere: ten in fifteen minutes."""
+PER_ADDRESS: RateLimitItem = RateLimitItemPerHour(100, 1, namespace="address")
+"""Failed tries from one address at anything: a hundred in an hour."""
+RETRY_AFTER = 900
+
+
+class Attempts:
+    """Failed tries of one process."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def check(self, account: str, address: str) -> None:
+        """Raises `Busy` while this account or this address has failed too often."""
+        if not (self._limiter.test(PER_ACCOUNT, account) and self._limiter.test(PER_ADDRESS, address)):
+            raise Busy(
+                RETRY_AFTER,
+                "Too many failed tries. Wait a quarter of an hour, then try again.",
+                code="too_many_attempts",
+            )
+
+    def failed(self, account: str, address: str) -> None:
+        """Counts a failed try."""
+        self._limiter.hit(PER_ACCOUNT, account)
+        self._limiter.hit(PER_ADDRESS, address)
+
+    def succeeded(self, account: str) -> None:
+        """Forgets the failed tries at this account: whoever it is has shown who they are."""
+        self._limiter.clear(PER_ACCOUNT, account)
