@@ -11,7 +11,7 @@ from ledgix_vault.store.people import find_person, tenants_of
 from ledgix_vault.store.sessions import end_session, find_session, touch_session
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
-from ledgix_vault.tenancy.people import Member
+from ledgix_vault.tenancy.people import Member, Role
 from ledgix_vault.tenancy.sessions import Session, hash_session_secret, new_session_secret
 from ledgix_vault.vault import Vault
 
@@ -22,6 +22,8 @@ class SignedInSession:
 
     session: Session
     member: Member
+    tenants: tuple[tuple[str, str, Role], ...]
+    """(id, name, role) of every tenant that the person belongs to, by name."""
 
 
 async def use_session(vault: Vault, secret: str) -> SignedInSession | None:
@@ -32,7 +34,8 @@ async def use_session(vault: Vault, secret: str) -> SignedInSession | None:
     session, member = found
     if session.needs_touch(now):
         await vault.store.run(partial(_touch, session.session_id))
-    return SignedInSession(session, member)
+    belongs = await vault.store.read(partial(tenants_of, person_id=member.person_id))
+    return SignedInSession(session, member, tuple(belongs))
 
 
 async def switch_tenant(vault: Vault, used: SignedInSession, tenant_id: str) -> str:

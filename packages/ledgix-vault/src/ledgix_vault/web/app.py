@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 import ledgix_vault
 from ledgix_vault.vault import Vault
@@ -22,6 +22,7 @@ from ledgix_vault.web.api import (
     suspensions,
     understanding,
 )
+from ledgix_vault.web.dashboard.app import PREFIX, build_dashboard
 from ledgix_vault.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from ledgix_vault.web.hot import App, HotPath
 from ledgix_vault.web.openapi import describe
@@ -63,6 +64,7 @@ def build_app(vault: Vault, worker: Worker) -> App:
     for room in ROOMS:
         api.include_router(room.router)
     _describe_itself(api)
+    api.mount(PREFIX, build_dashboard(vault, worker))
     return HotPath(vault, AsSent(api))
 
 
@@ -73,6 +75,11 @@ def _describe_itself(api: FastAPI) -> None:
     @api.get("/openapi.json", include_in_schema=False)
     async def get_openapi_json() -> JSONResponse:
         return JSONResponse(description)
+
+    @api.get("/", include_in_schema=False)
+    @api.get(PREFIX, include_in_schema=False)
+    async def get_root() -> RedirectResponse:
+        return RedirectResponse(f"{PREFIX}/", status_code=307)
 
     @api.get("/docs", include_in_schema=False)
     async def get_docs() -> HTMLResponse:

@@ -1,0 +1,155 @@
+"""Who is at the dashboard's door: the session behind the cookie, and the form that they sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from ledgix_vault.errors import Invalid, TooLarge
+from ledgix_vault.operations.use_session import SignedInSession, use_session
+from ledgix_vault.tenancy.people import Member
+from ledgix_vault.tenancy.sessions import LIFETIME
+from ledgix_vault.times import MICROSECONDS
+from ledgix_vault.web.api.context import TheVault
+
+COOKIE = "__Host-ledgix"
+"""Set by this host alone, for all of it, over TLS or on this very machine (RFC 6265bis, 4.1.3.2)."""
+SIGN_IN = "/app/sign-in"
+LARGEST_FORM = 40 * 1024 * 1024
+MOST_FIELDS = 2000
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in; `location` is the sign-in page that comes back here."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(location)
+        self.location = location
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file of a form. `name` is what its sender calls it."""
+
+    name: str
+    content: bytes
+
+
+class Form:
+    """The fields of a posted form: text as it was typed, absent fields as empty."""
+
+    def __init__(self, fields: FormData) -> None:
+        self._fields = fields
+
+    def raw(self, name: str) -> str:
+        """One field, untouched; "" when it is absent."""
+        value = self._fields.get(name, "")
+        return value if isinstance(value, str) else ""
+
+    def text(self, name: str) -> str:
+        """One field, trimmed, with the line ends of this machine; "" when it is absent."""
+        return self.raw(name).replace("\r\n", "\n").strip()
+
+    def texts(self, name: str) -> list[str]:
+        """Every field of this name, trimmed, in order."""
+        return [value.strip() for value in self._fields.getlist(name) if isinstance(value, str)]
+
+    def flag(self, name: str) -> bool:
+        """Whether a checkbox is ticked."""
+        return name in self._fields
+
+    def number(self, name: str, lowest: int, highest: int) -> int:
+        """A whole number; `Invalid` names the field otherwise."""
+        text = self.text(name)
+        if not (text.isascii() and text.isdigit() and lowest <= int(text[:18]) <= highest):
+            raise Invalid(f"must be a whole number from {lowest} to {highest}", path=name)
+        return int(text)
+
+    def names(self) -> list[str]:
+        """The names of all fields, in order."""
+        return [name for name, _ in self._fields.multi_items()]
+
+    async def file(self, name: str) -> UploadedFile | None:
+        """An uploaded file, or None when none was chosen."""
+        value = self._fields.get(name)
+        if not isinstance(value, UploadFile) or not value.filename:
+            return None
+        return UploadedFile(value.filename, await value.read())
+
+
+async def the_session(request: Request, vault: TheVault) -> SignedInSession:
+    """The session behind the cookie; raises `SignInNeeded`."""
+    secret = request.cookies.get(COOKIE)
+    used = await use_session(vault, secret) if secret else None
+    if used is None:
+        raise SignInNeeded(sign_in_location(request))
+    request.state.session = used
+    return used
+
+
+def the_member(session: Annotated[SignedInSession, Depends(the_session)]) -> Member:
+    """The signed-in person."""
+    return session.member
+
+
+async def the_form(request: Request) -> Form:
+    """The posted form; 413 and 422 like the API's."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > LARGEST_FORM:
+        raise TooLarge(f"A form has at most {LARGEST_FORM:,} bytes.")
+    try:
+        return Form(await request.form(max_files=20, max_fields=MOST_FIELDS, max_part_size=8 * 1024 * 1024))
+    except HTTPException as error:
+        raise Invalid(f"This form can't be read: {error.detail}") from error
+
+
+SignedInHere = Annotated[SignedInSession, Depends(the_session)]
+SignedIn = Annotated[Member, Depends(the_member)]
+TheForm = Annotated[Form, Depends(the_form)]
+
+
+def sign_in_location(request: Request) -> str:
+    """The sign-in page, that comes back to this one if it is one that can be opened."""
+    path = request.scope["path"]
+    if request.method != "GET" or path == "/app/":
+        return SIGN_IN
+    query = request.url.query
+    return f"{SIGN_IN}?{urlencode({'next': f'{path}?{query}' if query else path})}"
+
+
+def own_path(path: str) -> str:
+    """The path if it is one of the dashboard's own, else its first page: nobody is sent elsewhere from here."""
+    is_own = path.startswith("/app/") and "\\" not in path and path.isprintable() and "//" not in path.partition("?")[0]
+    return path if is_own else "/app/"
+
+
+def signed_in_answer(secret: str, location: str) -> Response:
+    """To a page, with the cookie of a fresh session."""
+    answer = RedirectResponse(own_path(location), status_code=303)
+    answer.set_cookie(
+        COOKIE, secret, max_age=LIFETIME // MICROSECONDS, path="/", secure=True, httponly=True, samesite="lax"
+    )
+    return answer
+
+
+def signed_out_answer(location: str = SIGN_IN) -> Response:
+    """To a page, without the cookie."""
+    answer = RedirectResponse(location, status_code=303)
+    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+def device_of(request: Request) -> str:
+    """What the browser says it is."""
+    return request.headers.get("user-agent", "")
+
+
+def address_of(request: Request) -> str:
+    """Where the request comes from, as this process sees it; behind a proxy that is the proxy."""
+    return request.client.host if request.client else ""
