@@ -383,6 +383,48 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert victim.agent.ask("secret_tool")["reason_code"] == "suspended"
 
 
+def invited(tenant: Tenant) -> str:
+    answer = succeeded(tenant.full.post("/members/invitations", {"email": "mine@example.com", "role": "auditor"}))
+    return str(answer["invitation_id"])
+
+
+@case("GET /members")
+def _(asking: Tenant, victim: Tenant) -> None:
+    invited(victim)
+    assert "mine@example.com" not in asking.full.get("/members").text
+
+
+@case("POST /members/invitations")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """An address that another tenant invited is free here, and its key for retries means nothing."""
+    body = {"email": "both@example.com", "role": "auditor"}
+    there = succeeded(victim.full.post("/members/invitations", body, once="k"))
+    here = succeeded(asking.full.post("/members/invitations", body, once="k"))
+    assert here["invitation_id"] != there["invitation_id"]
+    assert here["link"] is not None
+
+
+@case("DELETE /members/invitations/{invitation_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.send("DELETE", f"/members/invitations/{invited(victim)}"), 404, "not_found")
+    assert victim.full.read("/members")["invitations"][0]["state"] == "pending"
+
+
+def no_member_of(victim: Tenant) -> str:
+    """Tenants of these tests have no people of their own: an id from the ledger is as foreign."""
+    return str(victim.entries()[0]["event_uuid"])
+
+
+@case("PUT /members/{person_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.put(f"/members/{no_member_of(victim)}", {"role": "owner"}), 404, "not_found")
+
+
+@case("DELETE /members/{person_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    problem(asking.full.send("DELETE", f"/members/{no_member_of(victim)}"), 404, "not_found")
+
+
 @case("GET /ledger")
 def _(asking: Tenant, victim: Tenant) -> None:
     nothing_of(victim, asking.full.read("/ledger", limit=500))

@@ -16,7 +16,18 @@ from ledgix_vault.errors import VaultError
 from ledgix_vault.settings import Settings
 from ledgix_vault.tenancy.scopes import PRESETS, Scope
 
-COMMANDS = ("init", "serve", "backup", "restore", "check", "recover", "keys create", "keys list", "tenants create")
+COMMANDS = (
+    "init",
+    "serve",
+    "backup",
+    "restore",
+    "check",
+    "recover",
+    "keys create",
+    "keys list",
+    "tenants create",
+    "people invite",
+)
 
 
 @pytest.fixture
@@ -193,6 +204,21 @@ def test_suspended_and_released_on_the_command_line(here: Any, vault: Any) -> No
     assert (status, out[:11]) == (0, "Released at")
     _, out, _ = here("suspensions", "--data", vault.data, "--json")
     assert [each["kind"] for each in json.loads(out)["suspensions"]] == ["tenant"]
+
+
+def test_people_are_invited_listed_and_given_a_new_password(here: Any, vault: Any, settings: Settings) -> None:
+    data = ("--data", vault.data)
+    status, out, _ = here("people", "invite", *data, "--email", "Ana@Acme.example", "--role", "auditor")
+    assert status == 0
+    assert "ana@acme.example is invited to acme as auditor" in out
+    assert "/app/join/" in out
+    assert "owner@localhost" in here("people", "list", *data)[1]
+    fresh = ask(settings, "people.reset_password", {"email": "owner@localhost"})
+    assert len(fresh["password"]) >= 16
+    status, _, err = here("people", "reset-password", *data, "--email", "nobody@acme.example")
+    assert (status, "Nobody has the address" in err) == (1, True)
+    status, _, err = here("people", "invite", *data, "--email", "x@acme.example", "--role", "king")
+    assert (status, "role: must be one of owner" in err) == (1, True)
 
 
 def test_a_draft_is_tried_on_calls_from_a_file(here: Any, vault: Any, tmp_path: Path) -> None:

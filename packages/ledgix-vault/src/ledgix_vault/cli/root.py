@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import ledgix_vault
-from ledgix_vault.cli import apply, keys, policies, schemas, simulate, suspensions, tenants, upkeep, vault
+from ledgix_vault.cli import apply, keys, people, policies, schemas, simulate, suspensions, tenants, upkeep, vault
 from ledgix_vault.cli.output import remark
 from ledgix_vault.errors import Invalid, StartRefused, VaultError
 
@@ -26,6 +26,7 @@ app.command("suspend", short_help="Stop an agent, a tool or a whole tenant at on
 app.command("release", short_help="End a suspension.")(suspensions.release)
 app.command("suspensions", short_help="List what is suspended.")(suspensions.suspensions)
 app.add_typer(keys.app, name="keys")
+app.add_typer(people.app, name="people")
 app.add_typer(policies.app, name="policies")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(tenants.app, name="tenants")

@@ -18,9 +18,13 @@ from ledgix_vault.errors import Conflict, Invalid, NotFound
 from ledgix_vault.operations.create_tenant import create_tenant
 from ledgix_vault.operations.import_tool_schemas import import_for_tenant
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
+from ledgix_vault.operations.manage_members import invite_for_tenant
+from ledgix_vault.operations.reset_password import reset_password
 from ledgix_vault.operations.suspend import release, suspend
+from ledgix_vault.store.people import list_members
 from ledgix_vault.store.suspensions import find_suspension
 from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.people import read_email, read_role
 from ledgix_vault.tenancy.scopes import PRESETS, Scope
 from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.tenancy.suspensions import SuspensionKind
@@ -87,6 +91,34 @@ async def _list_tenants(vault: Vault, _arguments: Arguments) -> Answer:
     }
 
 
+async def _invite(vault: Vault, arguments: Arguments) -> Answer:
+    tenant = _tenant(vault, arguments.get("tenant"))
+    email, role = read_email(arguments.get("email")), read_role(arguments.get("role"))
+    invitation, secret = await invite_for_tenant(vault, tenant.tenant_id, email, role)
+    return {
+        **invitation.to_json(vault.clock()),
+        "link": f"{vault.settings.public_url}/app/join/{secret}",
+        "tenant": tenant.tenant_id,
+        "tenant_name": tenant.name,
+    }
+
+
+async def _list_people(vault: Vault, arguments: Arguments) -> Answer:
+    asked = arguments.get("tenant")
+    tenants = vault.store.tenants() if asked is None else [_tenant(vault, asked)]
+    listed = []
+    for tenant in tenants:
+        found = await vault.store.read(partial(list_members, tenant_id=tenant.tenant_id))
+        names = {"tenant": tenant.tenant_id, "tenant_name": tenant.name}
+        listed += [{**member.to_json(), **names} for member in found]
+    return {"members": listed}
+
+
+async def _reset_password(vault: Vault, arguments: Arguments) -> Answer:
+    email = read_email(arguments.get("email"))
+    return {"email": email, "password": await reset_password(vault, email)}
+
+
 async def _suspend(vault: Vault, arguments: Arguments) -> Answer:
     tenant, kind = _tenant(vault, arguments.get("tenant")), _text(arguments, "kind")
     if kind not in tuple(SuspensionKind):
@@ -144,6 +176,9 @@ _COMMANDS: dict[str, Callable[[Vault, Arguments], Awaitable[Answer]]] = {
     "keys.rotate": _rotate_key,
     "keys.revoke": _revoke_key,
     "keys.list": _list_keys,
+    "people.invite": _invite,
+    "people.list": _list_people,
+    "people.reset_password": _reset_password,
     "suspensions.add": _suspend,
     "suspensions.release": _release,
     "suspensions.list": _list_suspensions,

@@ -11,6 +11,7 @@ from ledgix_vault.clearance.decision import SYSTEM, Decider, decider_of
 from ledgix_vault.errors import Conflict, NotFound
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.people import (
     Membership,
     add_invitation,
@@ -26,6 +27,7 @@ from ledgix_vault.store.people import (
 from ledgix_vault.store.sessions import end_sessions_for
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
+from ledgix_vault.store.writer import Replayed
 from ledgix_vault.tenancy.callers import Caller, require_own
 from ledgix_vault.tenancy.invitations import LIFETIME, Invitation
 from ledgix_vault.tenancy.people import ROLE_SCOPES, Role
@@ -52,23 +54,31 @@ async def read_people(vault: Vault, caller: Caller) -> People:
     return People(members, await vault.store.read(partial(list_invitations, tenant_id=tenant_id)))
 
 
-async def invite_member(vault: Vault, caller: Caller, email: str, role: Role) -> tuple[Invitation, str]:
-    """An invitation and the secret of its link, shown once. Nobody invites to a role with rights that they lack.
+async def invite_member(
+    vault: Vault, caller: Caller, email: str, role: Role, key: IdempotencyKey | None = None
+) -> tuple[Invitation, str | None]:
+    """An invitation and the secret of its link, shown once: a replay has None. Nobody invites to a role with rights
+    that they lack.
 
     `Conflict` when a member has this address. An earlier invitation of the same address that stands is withdrawn.
     Durable on return.
     """
     caller.require(Scope.SETTINGS)
     require_own(caller, ROLE_SCOPES[role])
-    return await invite_for_tenant(vault, caller.tenant_id, email, role, decider_of(caller))
+    secret, by = new_session_secret(), decider_of(caller)
+    stored = await vault.store.run(partial(_invite, caller.tenant_id, email, role, secret, by), key)
+    if not isinstance(stored, Replayed):
+        return stored, secret
+    look = partial(find_invitation, tenant_id=caller.tenant_id, invitation_id=stored.reference)
+    earlier = await vault.store.read(look)
+    assert earlier is not None
+    return earlier, None
 
 
-async def invite_for_tenant(
-    vault: Vault, tenant_id: str, email: str, role: Role, by: Decider = SYSTEM
-) -> tuple[Invitation, str]:
+async def invite_for_tenant(vault: Vault, tenant_id: str, email: str, role: Role) -> tuple[Invitation, str]:
     """The same for the Vault's own command line, which may do everything."""
     secret = new_session_secret()
-    invitation: Invitation = await vault.store.run(partial(_invite, tenant_id, email, role, secret, by))
+    invitation: Invitation = await vault.store.run(partial(_invite, tenant_id, email, role, secret, SYSTEM))
     return invitation, secret
 
 
@@ -110,7 +120,7 @@ def _invite(tenant_id: str, email: str, role: Role, secret: str, by: Decider, un
     add_invitation(unit, tenant_id, invitation, secret_hash)
     more: JsonObject = {"secret_sha256": secret_hash.hex(), "expires_at": invitation.expires_at}
     _record_invitation(unit, tenant_id, invitation, EventKind.MEMBER_INVITED, by, more)
-    return Stored(invitation)
+    return Stored(invitation, reference=invitation.invitation_id)
 
 
 def _withdraw(caller: Caller, invitation_id: str, unit: Unit) -> Stored[None]:

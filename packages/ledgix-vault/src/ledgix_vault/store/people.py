@@ -7,11 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from ledgix.formats.json import JsonObject
 from ledgix_vault.ids import is_id, new_id
 from ledgix_vault.store import schema
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.tenancy.invitations import Invitation
 from ledgix_vault.tenancy.people import Role
+from ledgix_vault.times import rfc3339
 
 _P, _M, _I, _T = schema.person, schema.membership, schema.invitation, schema.tenant
 
@@ -35,6 +37,15 @@ class Membership:
     name: str
     role: Role
     joined_at: int
+
+    def to_json(self) -> JsonObject:
+        return {
+            "person_id": self.person_id,
+            "email": self.email,
+            "name": self.name,
+            "role": str(self.role),
+            "joined_at": rfc3339(self.joined_at),
+        }
 
 
 def find_person(connection: Connection, person_id: str) -> Person | None:

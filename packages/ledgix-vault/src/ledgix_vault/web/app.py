@@ -14,6 +14,7 @@ from ledgix_vault.web.api import (
     judges,
     ledger,
     limits,
+    members,
     open,
     policies,
     policy_versions,
@@ -43,6 +44,7 @@ ROOMS = (
     reviews,
     suspensions,
     judges,
+    members,
     ledger,
 )
 """What the API has, in the order of its description."""

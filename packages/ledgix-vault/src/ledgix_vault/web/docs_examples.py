@@ -53,6 +53,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "properties": {"amount": {"type": "number", "minimum": 0}, "currency": {"enum": ["USD", "EUR"]}},
         "required": ["amount"],
     },
+    "InvitationRequest": {"email": "reviewer@acme.example", "role": "reviewer"},
+    "RoleChange": {"role": "auditor"},
     "SuspensionRequest": {"kind": "agent", "subject": "billing-*", "reason": "Refunds were paid twice."},
     "SuspensionRelease": {"reason": "The agent was mended."},
     "OutcomeReport": {"request_id": REQUEST_ID, "outcome": "refused", "detail": "402 from the payment service"},

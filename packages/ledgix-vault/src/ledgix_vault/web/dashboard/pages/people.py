@@ -45,6 +45,7 @@ async def post_invite(request: Request, vault: TheVault, member: SignedIn, form:
     except CallerError as error:
         flaws = flaws_of(error) if isinstance(error, Invalid) else {"email": error.detail}
         return await _page(request, vault, member, flaws=flaws, email=typed, role=form.text("role"))
+    assert secret is not None  # nothing is replayed without a key
     link = f"{vault.settings.public_url}/app/join/{secret}"
     return await _page(request, vault, member, invited=invitation.email, link=link)
 
