@@ -42,11 +42,15 @@ def init(
       VAULT_DATABASE_URL=postgresql://ledgix@db/ledgix ledgix-vault init --data /srv/ledgix
     """
     from ledgix_vault.app import initialise
+    from ledgix_vault.errors import Invalid
     from ledgix_vault.operations.create_tenant import Owner
     from ledgix_vault.tenancy.passwords import check_new_password, hash_password
     from ledgix_vault.tenancy.people import read_email
 
-    email = read_email(email)
+    try:
+        email = read_email(email)
+    except Invalid as error:
+        raise typer.BadParameter(f"{email!r} is no e-mail address.", param_hint="--email") from error
     if password is not None:
         check_new_password(password)
     known = password or secrets.token_urlsafe(PASSWORD_BYTES)
