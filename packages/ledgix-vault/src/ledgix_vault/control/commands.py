@@ -17,10 +17,11 @@ from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.errors import Conflict, Invalid, NotFound
 from ledgix_vault.operations.create_tenant import create_tenant
 from ledgix_vault.operations.import_tool_schemas import import_for_tenant
+from ledgix_vault.operations.list_api_keys import last_uses
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
 from ledgix_vault.operations.suspend import release, suspend
 from ledgix_vault.store.suspensions import find_suspension
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.api_keys import DAY, ApiKey
 from ledgix_vault.tenancy.scopes import PRESETS, Scope
 from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.tenancy.suspensions import SuspensionKind
@@ -43,15 +44,23 @@ async def perform(vault: Vault, command: str, arguments: Arguments) -> Answer:
 async def _create_key(vault: Vault, arguments: Arguments) -> Answer:
     tenant = _tenant(vault, arguments.get("tenant"))
     agent_ids = tuple(_texts(arguments, "agent_ids"))
+    days = _whole(arguments, "expires_in_days")
     key, secret = await create_api_key(
-        vault, tenant.tenant_id, _text(arguments, "name"), _scopes(arguments), agent_ids, SYSTEM
+        vault,
+        tenant.tenant_id,
+        _text(arguments, "name"),
+        _scopes(arguments),
+        agent_ids,
+        SYSTEM,
+        expires_at=None if days is None else vault.clock() + days * DAY,
     )
     return {"key_id": key.key_id, "api_key": secret, **_description(key, tenant)}
 
 
 async def _rotate_key(vault: Vault, arguments: Arguments) -> Answer:
     tenant, old = _key(vault, _text(arguments, "key_id"))
-    key, secret = await rotate_api_key(vault, tenant.tenant_id, old.key_id, SYSTEM)
+    overlap = _whole(arguments, "overlap_seconds")
+    key, secret = await rotate_api_key(vault, tenant.tenant_id, old.key_id, SYSTEM, overlap_seconds=overlap)
     return {"key_id": key.key_id, "api_key": secret, "replaces": old.key_id, **_description(key, tenant)}
 
 
@@ -64,7 +73,15 @@ async def _revoke_key(vault: Vault, arguments: Arguments) -> Answer:
 async def _list_keys(vault: Vault, arguments: Arguments) -> Answer:
     asked = arguments.get("tenant")
     tenants = vault.store.tenants() if asked is None else [_tenant(vault, asked)]
-    return {"keys": [{"key_id": key.key_id, **_description(key, tenant)} for tenant in tenants for key in tenant.keys]}
+    listed = []
+    for tenant in tenants:
+        for each in await last_uses(vault, tenant.tenant_id):
+            used = None if each.last_used_at is None else rfc3339(each.last_used_at)
+            state = str(each.key.state(vault.clock()))
+            listed.append(
+                {"key_id": each.key.key_id, **_description(each.key, tenant), "last_used_at": used, "state": state}
+            )
+    return {"keys": listed}
 
 
 async def _create_tenant(vault: Vault, arguments: Arguments) -> Answer:
@@ -79,7 +96,7 @@ async def _list_tenants(vault: Vault, _arguments: Arguments) -> Answer:
             {
                 "tenant": tenant.tenant_id,
                 "tenant_name": tenant.name,
-                "keys": sum(not key.is_revoked for key in tenant.keys),
+                "keys": sum(key.is_valid(vault.clock()) for key in tenant.keys),
                 "ledger_entries": vault.store.log(tenant.tenant_id).integrator.size,
             }
             for tenant in tenants
@@ -160,6 +177,7 @@ def _description(key: ApiKey, tenant: TenantState) -> Answer:
         "agent_ids": list(key.agent_ids),
         "created_at": rfc3339(key.created_at),
         "revoked_at": None if key.revoked_at is None else rfc3339(key.revoked_at),
+        "expires_at": None if key.expires_at is None else rfc3339(key.expires_at),
         "tenant": tenant.tenant_id,
         "tenant_name": tenant.name,
     }
@@ -205,6 +223,13 @@ def _text(arguments: Arguments, name: str) -> str:
     value = arguments.get(name)
     if not isinstance(value, str):
         raise Invalid("must be a string", path=f"$.{name}")
+    return value
+
+
+def _whole(arguments: Arguments, name: str) -> int | None:
+    value = arguments.get(name)
+    if value is not None and type(value) is not int:
+        raise Invalid("must be a whole number", path=f"$.{name}")
     return value
 
 
