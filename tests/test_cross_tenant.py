@@ -422,6 +422,45 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert victim.full.read("/judge-settings") == before
 
 
+@case("GET /api-keys")
+def _(asking: Tenant, victim: Tenant) -> None:
+    listed = {each["key_id"] for each in asking.full.read("/api-keys")["api_keys"]}
+    assert listed.isdisjoint(each["key_id"] for each in victim.full.read("/api-keys")["api_keys"])
+
+
+@case("POST /api-keys")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """The same name and Idempotency-Key in two tenants are two keys."""
+    wanted = {"name": "bot", "preset": "agent"}
+    made = [succeeded(tenant.full.post("/api-keys", wanted, once="k")) for tenant in (victim, asking)]
+    assert made[0]["key_id"] != made[1]["key_id"]
+    assert made[1]["key_id"] not in str(victim.full.read("/api-keys"))
+
+
+def no_key(asking: Tenant, victim: Tenant, method: str, path: str) -> None:
+    before = victim.full.read("/api-keys")["api_keys"]
+    unknown = problem(asking.full.send(method, path.format(UNKNOWN)), 404, "not_found")["detail"]
+    for key in before:
+        found = problem(asking.full.send(method, path.format(key["key_id"])), 404, "not_found")["detail"]
+        assert found.replace(key["key_id"], UNKNOWN) == unknown
+    assert [key["state"] for key in victim.full.read("/api-keys")["api_keys"]] == [key["state"] for key in before]
+
+
+@case("POST /api-keys/{key_id}/rotate")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_key(asking, victim, "POST", "/api-keys/{}/rotate")
+
+
+@case("POST /api-keys/{key_id}/revoke")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_key(asking, victim, "POST", "/api-keys/{}/revoke")
+
+
+@case("DELETE /api-keys/{key_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_key(asking, victim, "DELETE", "/api-keys/{}")
+
+
 @case("GET /ledger/proof/bundle")
 def _(asking: Tenant, victim: Tenant) -> None:
     no_proof("/ledger/proof/bundle", asking, victim)

@@ -21,8 +21,8 @@ from ledgix_vault.operations.list_api_keys import last_uses
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
 from ledgix_vault.operations.suspend import release, suspend
 from ledgix_vault.store.suspensions import find_suspension
-from ledgix_vault.tenancy.api_keys import DAY, ApiKey
-from ledgix_vault.tenancy.scopes import PRESETS, Scope
+from ledgix_vault.tenancy.api_keys import ApiKey, days_from
+from ledgix_vault.tenancy.scopes import read_scopes
 from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.tenancy.suspensions import SuspensionKind
 from ledgix_vault.times import rfc3339
@@ -49,10 +49,10 @@ async def _create_key(vault: Vault, arguments: Arguments) -> Answer:
         vault,
         tenant.tenant_id,
         _text(arguments, "name"),
-        _scopes(arguments),
+        read_scopes(arguments.get("preset"), _texts(arguments, "scopes")),
         agent_ids,
         SYSTEM,
-        expires_at=None if days is None else vault.clock() + days * DAY,
+        expires_at=None if days is None else days_from(vault.clock(), days),
     )
     return {"key_id": key.key_id, "api_key": secret, **_description(key, tenant)}
 
@@ -173,7 +173,7 @@ _COMMANDS: dict[str, Callable[[Vault, Arguments], Awaitable[Answer]]] = {
 def _description(key: ApiKey, tenant: TenantState) -> Answer:
     return {
         "name": key.name,
-        "scopes": [str(scope) for scope in Scope if scope in key.scopes],
+        "scopes": [str(scope) for scope in key.ordered_scopes],
         "agent_ids": list(key.agent_ids),
         "created_at": rfc3339(key.created_at),
         "revoked_at": None if key.revoked_at is None else rfc3339(key.revoked_at),
@@ -203,20 +203,6 @@ def _key(vault: Vault, key_id: str) -> tuple[TenantState, ApiKey]:
             if key.key_id == key_id:
                 return tenant, key
     raise NotFound(f"There is no API key with the id {key_id!r}; `ledgix-vault keys list` shows them.")
-
-
-def _scopes(arguments: Arguments) -> frozenset[Scope]:
-    preset, names = arguments.get("preset"), _texts(arguments, "scopes")
-    if (preset is None) == (not names):
-        raise Invalid("Give a preset or scopes, one of the two.", path="$.preset")
-    if preset is not None:
-        if preset not in PRESETS:
-            raise Invalid(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.", path="$.preset")
-        return PRESETS[preset]
-    unknown = sorted(set(names) - set(Scope))
-    if unknown:
-        raise Invalid(f"There is no scope {unknown[0]!r}; there are {', '.join(Scope)}.", path="$.scopes")
-    return frozenset(Scope(name) for name in names)
 
 
 def _text(arguments: Arguments, name: str) -> str:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from ledgix_vault.errors import Forbidden, Invalid, MissingScope
-from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.tenancy.scopes import PRESETS, Preset, Scope
 from ledgix_vault.times import MICROSECONDS
 
 DAY = 24 * 3600 * MICROSECONDS
@@ -60,6 +60,16 @@ class ApiKey:
     @property
     def is_revoked(self) -> bool:
         return self.revoked_at is not None
+
+    @property
+    def preset(self) -> Preset | None:
+        """The preset with exactly these scopes, if there is one."""
+        return next((preset for preset in Preset if PRESETS[preset] == self.scopes), None)
+
+    @property
+    def ordered_scopes(self) -> tuple[Scope, ...]:
+        """The scopes in the order in which they are always shown."""
+        return tuple(scope for scope in Scope if scope in self.scopes)
 
     def state(self, now: int) -> KeyState:
         """What the key is at this moment."""
@@ -128,6 +138,13 @@ def check_expiry(expires_at: int, now: int, path: str) -> None:
     """Raises `Invalid` unless a new key may end then."""
     if not now < expires_at <= now + LONGEST_LIFE:
         raise Invalid("must be in the future, and at most ten years from now", path=path)
+
+
+def days_from(now: int, days: object, path: str = "$.expires_in_days") -> int:
+    """The moment so many days from now; raises `Invalid` unless that many days are a key's life."""
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days * DAY <= LONGEST_LIFE:
+        raise Invalid(f"must be a whole number from 1 to {LONGEST_LIFE // DAY}", path=path)
+    return now + days * DAY
 
 
 def check_agent_ids(agent_ids: Iterable[str], path: str = "$.agent_ids") -> None:

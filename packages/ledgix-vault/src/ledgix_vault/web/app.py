@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 import ledgix_vault
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api import (
+    api_keys,
     documents,
     judges,
     ledger,
@@ -43,6 +44,7 @@ ROOMS = (
     reviews,
     suspensions,
     judges,
+    api_keys,
     ledger,
 )
 """What the API has, in the order of its description."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from ledgix_vault.web.api.components import clearances, documents, ledger, policies, reviews
+from ledgix_vault.web.api.components import clearances, documents, keys, ledger, policies, reviews
 from ledgix_vault.web.api.components.terms import (
     STRING,
     Schema,
@@ -74,5 +74,6 @@ COMPONENTS: dict[str, Schema] = {
     **policies.SHAPES,
     **documents.SHAPES,
     **reviews.SHAPES,
+    **keys.SHAPES,
     **ledger.SHAPES,
 }
