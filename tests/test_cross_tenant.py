@@ -6,12 +6,14 @@ Each case gets a tenant that is asking and one that has something, and fails if 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from running_vault import Tenant, succeeded
+from streams import following
 from wire import MEDIUM, SMALL, TOOL, UNKNOWN, jti_of, problem
 
 DENIES = {"definition": "rules: [{id: all, effect: deny, when: []}]", "tools": ["secret_tool"]}
@@ -459,6 +461,19 @@ def _(asking: Tenant, victim: Tenant) -> None:
 @case("DELETE /api-keys/{key_id}")
 def _(asking: Tenant, victim: Tenant) -> None:
     no_key(asking, victim, "DELETE", "/api-keys/{}")
+
+
+@case("GET /events")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """The asking tenant's log from its beginning, with what the other one does meanwhile."""
+    with following(asking.full, after=-1) as stream:
+        victim.agent.ask(TOOL, SMALL)
+        asking.set_reviews(quorum=2)
+        seen = list(takewhile(lambda event: event["kind"] != "settings.changed", stream))
+    assert [event["event_uuid"] for event in seen] == [entry["event_uuid"] for entry in asking.entries()[:0:-1]]
+    nothing_of(victim, seen)
+    for request_id in (victim.entries()[0]["request_id"], UNKNOWN):
+        problem(asking.full.get("/events", request_id=request_id), 404, "not_found")
 
 
 @case("GET /ledger/proof/bundle")

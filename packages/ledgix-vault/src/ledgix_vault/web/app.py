@@ -12,6 +12,7 @@ from ledgix_vault.vault import Vault
 from ledgix_vault.web.api import (
     api_keys,
     documents,
+    events,
     judges,
     ledger,
     limits,
@@ -46,6 +47,7 @@ ROOMS = (
     judges,
     api_keys,
     ledger,
+    events,
 )
 """What the API has, in the order of its description."""
 

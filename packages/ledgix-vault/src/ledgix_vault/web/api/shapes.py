@@ -32,6 +32,13 @@ def streamed(answered: dict[str, Any], *media_types: str) -> dict[str, Any]:
     return answered
 
 
+def only_streamed(media_type: str, *errors: int) -> dict[str, Any]:
+    """For a route whose good answer is a stream and nothing else."""
+    answered = answers("Problem", *errors)
+    answered["responses"][200]["content"] = {media_type: {"schema": STRING}}
+    return answered
+
+
 def problem_answer(status: int) -> dict[str, Any]:
     """The OpenAPI response of a problem (RFC 9457)."""
     return {
