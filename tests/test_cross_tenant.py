@@ -6,12 +6,14 @@ Each case gets a tenant that is asking and one that has something, and fails if 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from running_vault import Tenant, succeeded
+from streams import following
 from wire import MEDIUM, SMALL, TOOL, UNKNOWN, jti_of, problem
 
 DENIES = {"definition": "rules: [{id: all, effect: deny, when: []}]", "tools": ["secret_tool"]}
@@ -462,6 +464,58 @@ def _(asking: Tenant, victim: Tenant) -> None:
     before = succeeded(victim.full.put("/judge-settings", {"model": "theirs"}))
     succeeded(asking.full.put("/judge-settings", {"model": "mine", "may": "lower"}))
     assert victim.full.read("/judge-settings") == before
+
+
+@case("GET /api-keys")
+def _(asking: Tenant, victim: Tenant) -> None:
+    listed = {each["key_id"] for each in asking.full.read("/api-keys")["api_keys"]}
+    assert listed.isdisjoint(each["key_id"] for each in victim.full.read("/api-keys")["api_keys"])
+
+
+@case("POST /api-keys")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """The same name and Idempotency-Key in two tenants are two keys."""
+    wanted = {"name": "bot", "preset": "agent"}
+    made = [succeeded(tenant.full.post("/api-keys", wanted, once="k")) for tenant in (victim, asking)]
+    assert made[0]["key_id"] != made[1]["key_id"]
+    assert made[1]["key_id"] not in str(victim.full.read("/api-keys"))
+
+
+def no_key(asking: Tenant, victim: Tenant, method: str, path: str) -> None:
+    before = victim.full.read("/api-keys")["api_keys"]
+    unknown = problem(asking.full.send(method, path.format(UNKNOWN)), 404, "not_found")["detail"]
+    for key in before:
+        found = problem(asking.full.send(method, path.format(key["key_id"])), 404, "not_found")["detail"]
+        assert found.replace(key["key_id"], UNKNOWN) == unknown
+    assert [key["state"] for key in victim.full.read("/api-keys")["api_keys"]] == [key["state"] for key in before]
+
+
+@case("POST /api-keys/{key_id}/rotate")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_key(asking, victim, "POST", "/api-keys/{}/rotate")
+
+
+@case("POST /api-keys/{key_id}/revoke")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_key(asking, victim, "POST", "/api-keys/{}/revoke")
+
+
+@case("DELETE /api-keys/{key_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    no_key(asking, victim, "DELETE", "/api-keys/{}")
+
+
+@case("GET /events")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """The asking tenant's log from its beginning, with what the other one does meanwhile."""
+    with following(asking.full, after=-1) as stream:
+        victim.agent.ask(TOOL, SMALL)
+        asking.set_reviews(quorum=2)
+        seen = list(takewhile(lambda event: event["kind"] != "settings.changed", stream))
+    assert [event["event_uuid"] for event in seen] == [entry["event_uuid"] for entry in asking.entries()[:0:-1]]
+    nothing_of(victim, seen)
+    for request_id in (victim.entries()[0]["request_id"], UNKNOWN):
+        problem(asking.full.get("/events", request_id=request_id), 404, "not_found")
 
 
 @case("GET /ledger/proof/bundle")

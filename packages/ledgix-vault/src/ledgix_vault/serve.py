@@ -1,7 +1,8 @@
 """The server process: one Vault, one event loop, from the first listening socket to the last signed checkpoint.
 
 The order of leaving, after SIGTERM or SIGINT:
-1. nothing new is accepted                    requests that arrived get `shutdown_grace` seconds for their answers
+1. nothing new is accepted                    requests that arrived get `shutdown_grace` seconds for their answers;
+                                               streams of events end
 2. the control socket closes                  a command that has begun is answered
 3. the worker stops and signs                 every log's last entries are under a checkpoint
 4. the store answers what it holds and closes exit 0
@@ -67,7 +68,7 @@ async def _serve(opened: OpenVault, listener: socket.socket, ready: Callable[[],
     )
     _calm_garbage_collector()
     async with worker.running(), listening(vault):
-        await _Server(configuration, ready).serve([listener])
+        await _Server(configuration, ready, leaving=vault.store.growth.end).serve([listener])
         logger.info("vault_stopping")
 
 
@@ -79,15 +80,22 @@ def _calm_garbage_collector() -> None:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, that says when it listens and ends a requested stop as a success."""
+    """uvicorn, that says when it listens and when it leaves, and ends a requested stop as a success."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], leaving: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._leaving = leaving
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._leaving()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -153,6 +153,12 @@ class Settings(BaseSettings):
         default=4096, ge=1, le=1_000_000, description="Requests that may wait for the writer before others get a 429."
     )
     group_limit: int = Field(default=512, ge=1, le=4096, description="Requests that share one commit, at most.")
+    streams_per_tenant: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="Streams of events that a tenant may have open before others get a 429.",
+    )
     shutdown_grace: int = Field(
         default=10, ge=0, le=3600, description="Seconds that open requests get to finish when the Vault stops."
     )

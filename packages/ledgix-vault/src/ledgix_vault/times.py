@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 MICROSECONDS = 1_000_000
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def rfc3339(moment: int) -> str:
     """`2026-01-31T23:59:59.000001Z`: RFC 3339 section 5.6, always six digits, always UTC."""
     seconds, micros = divmod(moment, MICROSECONDS)
     return f"{_whole_seconds(seconds)}.{micros:06d}Z"
+
+
+def moment_of(text: str) -> int:
+    """The moment that an RFC 3339 date and time names, whatever its offset; raises `ValueError`."""
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 date and time")
+    return (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(microseconds=1)
 
 
 @lru_cache(maxsize=64)

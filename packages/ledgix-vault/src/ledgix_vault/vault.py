@@ -36,6 +36,7 @@ class Vault:
     proofs: LogProofs = field(default_factory=LogProofs)
     clock: Callable[[], int] = system_clock
     simulating: set[str] = field(default_factory=set)  # tenants with a simulation under way
+    following: dict[str, int] = field(default_factory=dict)  # streams of events by tenant
     documents: DocumentReader = field(default_factory=DocumentReader)
     attempts: Attempts = field(default_factory=Attempts)
     hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))

@@ -1,4 +1,5 @@
-"""What the Vault does by itself: checkpoints every second or so, due jobs, judgements, forgetting old idempotency keys.
+"""What the Vault does by itself: checkpoints every second or so, due jobs, judgements, when keys were last used,
+forgetting old idempotency keys.
 
 Each duty runs on its own; one that fails says so in the log and goes on with the next round. None of them is needed for
 a correct answer: a late decision or proof does what is due by itself.
@@ -15,6 +16,7 @@ import structlog
 
 from ledgix_vault.errors import VaultError
 from ledgix_vault.operations.judge_requests import claim_judgements, judge_request
+from ledgix_vault.operations.note_key_use import note_key_use
 from ledgix_vault.operations.run_due_jobs import forget_old_keys, run_due_jobs
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
 from ledgix_vault.store.high_water import HighWater
@@ -22,6 +24,7 @@ from ledgix_vault.vault import Vault
 
 JOB_INTERVAL = 1.0
 FORGET_INTERVAL = 3600.0
+KEY_USE_INTERVAL = 60.0
 JUDGE_INTERVAL = 0.2
 MOST_JUDGED_AT_ONCE = 16
 logger = structlog.get_logger(__name__)
@@ -61,6 +64,7 @@ class Worker:
             asyncio.create_task(_repeat("checkpoints", self.sign_all, self._vault.settings.checkpoint_interval)),
             asyncio.create_task(_repeat("jobs", lambda: run_due_jobs(self._vault), JOB_INTERVAL)),
             asyncio.create_task(_repeat("judgements", self.judge, JUDGE_INTERVAL)),
+            asyncio.create_task(_repeat("key use", lambda: note_key_use(self._vault), KEY_USE_INTERVAL)),
             asyncio.create_task(_repeat("forget", lambda: forget_old_keys(self._vault), FORGET_INTERVAL)),
         ]
         try:
@@ -70,6 +74,7 @@ class Worker:
             for duty in ending:
                 duty.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
+            await _once("key use", lambda: note_key_use(self._vault))
             with contextlib.suppress(VaultError):  # the next start signs what this one couldn't
                 await self.sign_all()
 

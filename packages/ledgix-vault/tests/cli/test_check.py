@@ -23,6 +23,7 @@ from ledgix_vault.operations.add_document import add_document
 from ledgix_vault.operations.check_vault import CheckReport, check_vault
 from ledgix_vault.operations.connect_confluence import connect_confluence
 from ledgix_vault.operations.create_tenant import create_tenant
+from ledgix_vault.operations.hand_out_api_keys import hand_out_api_key, replace_api_key
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
 from ledgix_vault.operations.manage_members import (
     change_member_role,
@@ -30,19 +31,22 @@ from ledgix_vault.operations.manage_members import (
     remove_member,
     withdraw_invitation,
 )
+from ledgix_vault.operations.note_key_use import note_key_use
 from ledgix_vault.operations.recover_logs import recover_logs
 from ledgix_vault.operations.register_tool_schema import register_tool_schema
 from ledgix_vault.operations.request_clearance import request_clearance
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
 from ledgix_vault.operations.steps.documents import Incoming
+from ledgix_vault.operations.steps.keys import Rights
 from ledgix_vault.settings import Settings
 from ledgix_vault.sources.document import MediaKind, Origin
 from ledgix_vault.store import schema
 from ledgix_vault.store.dbapi import sqlite
 from ledgix_vault.store.high_water import read_cells
 from ledgix_vault.store.read_only import frozen_view
+from ledgix_vault.tenancy.api_keys import DAY
 from ledgix_vault.tenancy.judge_settings import JudgeSettings
-from ledgix_vault.tenancy.people import Role
+from ledgix_vault.tenancy.people import Assurance, Member, Role
 from ledgix_vault.tenancy.scopes import PRESETS, Preset, Scope
 from ledgix_vault.vault import Vault
 
@@ -87,6 +91,7 @@ async def _live(house: House) -> None:
     await house.ask(450, by=agent)
     await rotate_api_key(house.core, owner.tenant_id, agent.key_id, SYSTEM)
     await revoke_api_key(house.core, owner.tenant_id, second.key_id, SYSTEM)
+    await _keys_that_end(house)
     await house.release(await house.suspend("agent", "rogue-*"))
     await house.suspend("tool", "wire_money")
     await house.checkpoint()
@@ -107,6 +112,16 @@ async def _people(house: House) -> None:
     await invite_member(house.core, house.owner, "invited@example.com", Role.REVIEWER)
     withdrawn, _ = await invite_member(house.core, house.owner, "uninvited@example.com", Role.REVIEWER)
     await withdraw_invitation(house.core, house.owner, withdrawn.invitation_id)
+
+
+async def _keys_that_end(house: House) -> None:
+    """A person made one that expires, and replaced it with an overlap; it was used."""
+    person = Member(house.owner.tenant_id, "person", "p@example.com", "P", Role.OWNER, Assurance.SECOND_FACTOR)
+    rights = Rights("short", PRESETS[Preset.AGENT], ("a-*",), house.clock() + 30 * DAY)
+    made = await hand_out_api_key(house.core, person, rights)
+    await replace_api_key(house.core, person, made.key.key_id, 3600)
+    house.core.store.key_use.saw(house.owner.tenant_id, made.key.key_id, house.clock())
+    await note_key_use(house.core)
 
 
 async def _versions(house: House) -> None:
@@ -491,8 +506,15 @@ EDITS = {
     "a key revived": ("UPDATE api_key SET revoked_at = NULL WHERE revoked_at IS NOT NULL", "revoked it; its row"),
     "a key ended": ("UPDATE api_key SET revoked_at = 1 WHERE name = 'reviewer'", "the ledger doesn't"),
     "a key's end": ("UPDATE api_key SET revoked_at = 1 WHERE revoked_at IS NOT NULL", "another time of revocation"),
+    "a key's expiry": ("UPDATE api_key SET expires_at = NULL WHERE name = 'short'", "it expires never; entry"),
+    "a key's longer life": (
+        "UPDATE api_key SET expires_at = expires_at + 1 WHERE name = 'short'",
+        "says that it expires",
+    ),
+    "a key's sudden expiry": ("UPDATE api_key SET expires_at = 1 WHERE name = 'reviewer'", "says never"),
     "a key nobody made": (
-        f"INSERT INTO api_key SELECT {ACME}, 'new', 'new', zeroblob(32), scopes, agent_ids, 'new', created_at, NULL"
+        f"INSERT INTO api_key SELECT {ACME}, 'new', 'new', zeroblob(32), scopes, agent_ids, 'new', created_at,"
+        " NULL, NULL, NULL"
         f" FROM api_key WHERE tenant_id = {OTHER}",
         "no entry of the ledger made it",
     ),

@@ -14,7 +14,9 @@ from ledgix_vault.cli.root import in_words
 from ledgix_vault.control.client import ask
 from ledgix_vault.errors import VaultError
 from ledgix_vault.settings import Settings
+from ledgix_vault.tenancy.api_keys import DAY
 from ledgix_vault.tenancy.scopes import PRESETS, Scope
+from ledgix_vault.times import moment_of
 
 COMMANDS = (
     "init",
@@ -171,6 +173,23 @@ def test_keys_from_birth_to_death(settings: Settings) -> None:
     assert not any("api_key" in key for key in listed)
     with pytest.raises(VaultError, match="revoked key can't be rotated"):
         ask(settings, "keys.rotate", {"key_id": made["key_id"]})
+
+
+def test_keys_that_end_by_themselves(here: Any, vault: Any) -> None:
+    create = ("keys", "create", "--data", vault.data, "--preset", "agent", "--name", "bot", "--expires-in-days", "90")
+    _, out, _ = here(*create, "--json")
+    made = json.loads(out)
+    assert moment_of(made["expires_at"]) - moment_of(made["created_at"]) == pytest.approx(90 * DAY, abs=1e7)
+    status, out, _ = here("keys", "rotate", made["key_id"], "--data", vault.data, "--overlap", "0")
+    assert (status, "keys revoke" in out) == (0, False)
+    _, out, _ = here("keys", "list", "--data", vault.data, "--json")
+    listed = json.loads(out)["keys"]
+    assert [key["state"] for key in listed] == ["active", "expired", "active"]
+    assert [key["last_used_at"] for key in listed] == [None, None, None]
+    _, out, _ = here("keys", "list", "--data", vault.data)
+    assert listed[1]["expires_at"][:19] in out
+    status, _, _ = here(*create[:-1], "0")
+    assert status == 2
 
 
 def test_tenants_and_whose_key_is_meant(settings: Settings) -> None:

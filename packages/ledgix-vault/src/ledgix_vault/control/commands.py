@@ -17,15 +17,16 @@ from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.errors import Conflict, Invalid, NotFound
 from ledgix_vault.operations.create_tenant import create_tenant
 from ledgix_vault.operations.import_tool_schemas import import_for_tenant
+from ledgix_vault.operations.list_api_keys import last_uses
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
 from ledgix_vault.operations.manage_members import invite_for_tenant
 from ledgix_vault.operations.reset_password import reset_password
 from ledgix_vault.operations.suspend import release, suspend
 from ledgix_vault.store.people import list_members
 from ledgix_vault.store.suspensions import find_suspension
-from ledgix_vault.tenancy.api_keys import ApiKey
+from ledgix_vault.tenancy.api_keys import ApiKey, days_from
 from ledgix_vault.tenancy.people import read_email, read_role
-from ledgix_vault.tenancy.scopes import PRESETS, Scope
+from ledgix_vault.tenancy.scopes import read_scopes
 from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.tenancy.suspensions import SuspensionKind
 from ledgix_vault.times import rfc3339
@@ -47,15 +48,23 @@ async def perform(vault: Vault, command: str, arguments: Arguments) -> Answer:
 async def _create_key(vault: Vault, arguments: Arguments) -> Answer:
     tenant = _tenant(vault, arguments.get("tenant"))
     agent_ids = tuple(_texts(arguments, "agent_ids"))
+    days = _whole(arguments, "expires_in_days")
     key, secret = await create_api_key(
-        vault, tenant.tenant_id, _text(arguments, "name"), _scopes(arguments), agent_ids, SYSTEM
+        vault,
+        tenant.tenant_id,
+        _text(arguments, "name"),
+        read_scopes(arguments.get("preset"), _texts(arguments, "scopes")),
+        agent_ids,
+        SYSTEM,
+        expires_at=None if days is None else days_from(vault.clock(), days),
     )
     return {"key_id": key.key_id, "api_key": secret, **_description(key, tenant)}
 
 
 async def _rotate_key(vault: Vault, arguments: Arguments) -> Answer:
     tenant, old = _key(vault, _text(arguments, "key_id"))
-    key, secret = await rotate_api_key(vault, tenant.tenant_id, old.key_id, SYSTEM)
+    overlap = _whole(arguments, "overlap_seconds")
+    key, secret = await rotate_api_key(vault, tenant.tenant_id, old.key_id, SYSTEM, overlap_seconds=overlap)
     return {"key_id": key.key_id, "api_key": secret, "replaces": old.key_id, **_description(key, tenant)}
 
 
@@ -68,7 +77,15 @@ async def _revoke_key(vault: Vault, arguments: Arguments) -> Answer:
 async def _list_keys(vault: Vault, arguments: Arguments) -> Answer:
     asked = arguments.get("tenant")
     tenants = vault.store.tenants() if asked is None else [_tenant(vault, asked)]
-    return {"keys": [{"key_id": key.key_id, **_description(key, tenant)} for tenant in tenants for key in tenant.keys]}
+    listed = []
+    for tenant in tenants:
+        for each in await last_uses(vault, tenant.tenant_id):
+            used = None if each.last_used_at is None else rfc3339(each.last_used_at)
+            state = str(each.key.state(vault.clock()))
+            listed.append(
+                {"key_id": each.key.key_id, **_description(each.key, tenant), "last_used_at": used, "state": state}
+            )
+    return {"keys": listed}
 
 
 async def _create_tenant(vault: Vault, arguments: Arguments) -> Answer:
@@ -83,7 +100,7 @@ async def _list_tenants(vault: Vault, _arguments: Arguments) -> Answer:
             {
                 "tenant": tenant.tenant_id,
                 "tenant_name": tenant.name,
-                "keys": sum(not key.is_revoked for key in tenant.keys),
+                "keys": sum(key.is_valid(vault.clock()) for key in tenant.keys),
                 "ledger_entries": vault.store.log(tenant.tenant_id).integrator.size,
             }
             for tenant in tenants
@@ -191,10 +208,11 @@ _COMMANDS: dict[str, Callable[[Vault, Arguments], Awaitable[Answer]]] = {
 def _description(key: ApiKey, tenant: TenantState) -> Answer:
     return {
         "name": key.name,
-        "scopes": [str(scope) for scope in Scope if scope in key.scopes],
+        "scopes": [str(scope) for scope in key.ordered_scopes],
         "agent_ids": list(key.agent_ids),
         "created_at": rfc3339(key.created_at),
         "revoked_at": None if key.revoked_at is None else rfc3339(key.revoked_at),
+        "expires_at": None if key.expires_at is None else rfc3339(key.expires_at),
         "tenant": tenant.tenant_id,
         "tenant_name": tenant.name,
     }
@@ -222,24 +240,17 @@ def _key(vault: Vault, key_id: str) -> tuple[TenantState, ApiKey]:
     raise NotFound(f"There is no API key with the id {key_id!r}; `ledgix-vault keys list` shows them.")
 
 
-def _scopes(arguments: Arguments) -> frozenset[Scope]:
-    preset, names = arguments.get("preset"), _texts(arguments, "scopes")
-    if (preset is None) == (not names):
-        raise Invalid("Give a preset or scopes, one of the two.", path="$.preset")
-    if preset is not None:
-        if preset not in PRESETS:
-            raise Invalid(f"There is no preset {preset!r}; there are {', '.join(PRESETS)}.", path="$.preset")
-        return PRESETS[preset]
-    unknown = sorted(set(names) - set(Scope))
-    if unknown:
-        raise Invalid(f"There is no scope {unknown[0]!r}; there are {', '.join(Scope)}.", path="$.scopes")
-    return frozenset(Scope(name) for name in names)
-
-
 def _text(arguments: Arguments, name: str) -> str:
     value = arguments.get(name)
     if not isinstance(value, str):
         raise Invalid("must be a string", path=f"$.{name}")
+    return value
+
+
+def _whole(arguments: Arguments, name: str) -> int | None:
+    value = arguments.get(name)
+    if value is not None and type(value) is not int:
+        raise Invalid("must be a whole number", path=f"$.{name}")
     return value
 
 

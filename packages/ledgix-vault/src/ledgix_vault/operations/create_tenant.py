@@ -10,7 +10,7 @@ from ledgix.formats.json import JsonObject
 from ledgix.formats.keys import PublicKey
 from ledgix_vault.clearance.decision import SYSTEM
 from ledgix_vault.errors import Conflict
-from ledgix_vault.operations.steps.keys import add_key, check_name
+from ledgix_vault.operations.steps.keys import Rights, add_key, check_name
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.store.administration import add_tenant, tenant_exists
 from ledgix_vault.store.people import add_membership, add_person
@@ -70,5 +70,5 @@ def _create(name: str, owner: Owner | None, ledger_key: PublicKey, secret: str, 
         decider=SYSTEM,
         metadata=metadata,
     )
-    add_key(tenant_id, FIRST_KEY_NAME, PRESETS[Preset.FULL], (), secret, SYSTEM, unit)
+    add_key(tenant_id, Rights(FIRST_KEY_NAME, PRESETS[Preset.FULL]), secret, SYSTEM, unit)
     return Stored(tenant_id)

@@ -75,7 +75,17 @@ def add_api_key(unit: Unit, key: ApiKey, secret: str) -> None:
             key.lineage,
             key.created_at,
             key.revoked_at,
+            key.expires_at,
+            None,
         ),
+    )
+    unit.tenant_changed(key.tenant_id)
+
+
+def expire_api_key(unit: Unit, key: ApiKey) -> None:
+    """Stores when a key ends."""
+    unit.write(
+        update(_K).where(_K.c.tenant_id == key.tenant_id, _K.c.key_id == key.key_id).values(expires_at=key.expires_at)
     )
     unit.tenant_changed(key.tenant_id)
 

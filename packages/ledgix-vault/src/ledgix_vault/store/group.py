@@ -133,6 +133,13 @@ class Group:
             self._memory.put_tenant(state)
         self._memory.last_moment = self.now
 
+    def grown(self) -> dict[str, set[str]]:
+        """The tenants whose logs took new events, and the requests that these are about."""
+        return {
+            tenant_id: {str(sealed.event.intent["request_id"]) for sealed in sealed_events}
+            for tenant_id, sealed_events in self._events.items()
+        }
+
     def _integrate(self, tenant_id: str, sealed_events: list[SealedEvent]) -> LogState:
         log = self._logs.get(tenant_id) or self._memory.logs[tenant_id]
         key = self._ledger_key(log.key_id)

@@ -112,6 +112,8 @@ api_key = Table(
     Column("lineage", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("expires_at", BigInteger),  # null: never
+    Column("last_used_at", BigInteger),  # about a minute behind; no fact of the ledger
     PrimaryKeyConstraint("tenant_id", "key_id"),
     UniqueConstraint("secret_hash"),
 )

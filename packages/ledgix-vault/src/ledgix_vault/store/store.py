@@ -19,7 +19,9 @@ from ledgix_vault.errors import InUse, Unavailable
 from ledgix_vault.store import schema
 from ledgix_vault.store.engine import ADVISORY_LOCK, READERS, Database
 from ledgix_vault.store.group import LogState, Memory
+from ledgix_vault.store.growth import Growth
 from ledgix_vault.store.idempotency import IdempotencyKey
+from ledgix_vault.store.key_use import KeyUse
 from ledgix_vault.store.logs import load_integrator
 from ledgix_vault.store.tenants import load_tenant_state
 from ledgix_vault.store.writer import Work, Writer
@@ -55,6 +57,8 @@ class Store:
         commit: Callable[[Connection], None] = Connection.commit,
     ) -> None:
         self.database = database
+        self.key_use = KeyUse()
+        self.growth = Growth()
         self._published: dict[str, Published] = {}
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="ledgix-reader")
         self._writer = Writer(
@@ -66,6 +70,7 @@ class Store:
             capacity=capacity,
             group_limit=group_limit,
             commit=commit,
+            growth=self.growth,
             idle=self._checkpoint_wal if database.is_sqlite else lambda _: None,
         )
 

@@ -136,6 +136,7 @@ def _api_key(row: Any) -> ApiKey:
         created_at=row.created_at,
         revoked_at=row.revoked_at,
         lineage=row.lineage,
+        expires_at=row.expires_at,
     )
 
 

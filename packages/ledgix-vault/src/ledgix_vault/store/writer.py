@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ledgix_vault.errors import Busy, Invalid, StartRefused, Unavailable, VaultError
 from ledgix_vault.store import schema
 from ledgix_vault.store.group import Group, Memory
+from ledgix_vault.store.growth import Growth
 from ledgix_vault.store.idempotency import IdempotencyKey, Remembered, Scope, look_up
 from ledgix_vault.store.unit import Unit
 
@@ -85,6 +86,7 @@ class Writer:
         group_limit: int = 512,
         commit: Callable[[Connection], None] = Connection.commit,
         idle: Callable[[Connection], None] = lambda _: None,
+        growth: Growth | None = None,
     ) -> None:
         self._database = database
         self._connect = connect
@@ -94,6 +96,7 @@ class Writer:
         self._group_limit = group_limit
         self._commit = commit
         self._idle = idle
+        self._growth = growth or Growth()
         self._capacity = capacity
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closing = False
@@ -205,6 +208,8 @@ class Writer:
             return
         # Committed: from here on a retry gets this same answer.
         group.publish()
+        if self._growth.is_watched:
+            self._growth.grew(group.grown())
 
     def _fill_group(self, connection: Connection, jobs: list[_Job]) -> Group:
         connection.begin()
@@ -254,6 +259,7 @@ class Writer:
             raise
         memory.last_moment = max(memory.last_moment, self.memory.last_moment)
         self._connection, self.memory = connection, memory
+        self._growth.wake_all()
         return connection
 
     def _disconnect(self) -> None:

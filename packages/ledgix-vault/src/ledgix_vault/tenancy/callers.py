@@ -18,6 +18,12 @@ def require_key_management(caller: Caller) -> None:
     caller.require(Scope.SETTINGS)
 
 
+def require_own_agents(caller: Caller, agent_ids: Iterable[str]) -> None:
+    """Forbidden unless a key for these agents speaks for none that the caller may not speak for."""
+    if isinstance(caller, ApiKey):
+        caller.require_no_more_agents(agent_ids)
+
+
 def require_own(caller: Caller, scopes: Iterable[Scope]) -> None:
     """MissingScope, naming the first, unless the caller has all of these: nobody hands out what they lack."""
     for scope in sorted(scopes):

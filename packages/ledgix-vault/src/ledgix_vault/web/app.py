@@ -10,7 +10,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 import ledgix_vault
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api import (
+    api_keys,
     documents,
+    events,
     judges,
     ledger,
     limits,
@@ -45,7 +47,9 @@ ROOMS = (
     suspensions,
     judges,
     members,
+    api_keys,
     ledger,
+    events,
 )
 """What the API has, in the order of its description."""
 

@@ -93,6 +93,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "model": "gpt-5-mini",
         "api_key": "sk-…",
     },
+    "ApiKeyRequest": {"name": "billing bot", "preset": "agent", "agent_ids": ["billing-*"], "expires_in_days": 90},
+    "ApiKeyRotation": {"overlap_seconds": 3600},
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
 
@@ -100,6 +102,7 @@ PARAMETERS = {
     "request_id": REQUEST_ID,
     "policy_id": "refunds",
     "suspension_id": "0197a3c4-6d6e-7f80-91a2-b3c4d5e6f709",
+    "key_id": "0197a3c4-7d6e-7f80-91a2-b3c4d5e6f70a",
     "tool_name": "stripe_refund",
     "document_id": "refund-policy",
     "version": "1",

@@ -11,8 +11,8 @@ from ledgix.formats import json
 from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import Invalid, TooLarge, Unauthenticated
 from ledgix_vault.store.idempotency import IdempotencyKey
-from ledgix_vault.store.store import Store
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
+from ledgix_vault.vault import Vault
 
 API_KEY_HEADER = "X-Vault-API-Key"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
@@ -20,13 +20,14 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 LONGEST_IDEMPOTENCY_KEY = 255
 
 
-def authenticate(store: Store, secret: str | None) -> ApiKey:
-    """The valid API key with this secret; raises `Unauthenticated`."""
+def authenticate(vault: Vault, secret: str | None) -> ApiKey:
+    """The valid API key with this secret, which is now in use; raises `Unauthenticated`."""
     if not secret:
         raise Unauthenticated(f"This needs an API key in the header {API_KEY_HEADER}.")
-    key = store.key_by_hash(hash_secret(secret))
-    if key is None or key.is_revoked:
-        raise Unauthenticated("This API key is not known here or was revoked.")
+    key, now = vault.store.key_by_hash(hash_secret(secret)), vault.clock()
+    if key is None or not key.is_valid(now):
+        raise Unauthenticated("This API key is not known here, has expired or was revoked.")
+    vault.store.key_use.saw(key.tenant_id, key.key_id, now)
     return key
 
 
@@ -82,9 +83,9 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-async def knock(request: Request, store: Store, limit: int) -> Knock:
+async def knock(request: Request, vault: Vault, limit: int) -> Knock:
     """Authenticates, then reads the body."""
-    caller = authenticate(store, request.headers.get(API_KEY_HEADER))
+    caller = authenticate(vault, request.headers.get(API_KEY_HEADER))
     body = await read_body(request, limit)
     key = idempotency_key(caller, request.method, request.scope["path"], request.headers.get(IDEMPOTENCY_HEADER), body)
     return Knock(caller, body, key)

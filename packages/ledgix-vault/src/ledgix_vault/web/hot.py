@@ -76,18 +76,18 @@ async def _allow_get(vault: Vault, request: Request) -> Answer:
 
 
 async def _request_clearance(vault: Vault, request: Request) -> Answer:
-    asked = await knock(request, vault.store, vault.settings.body_limit)
+    asked = await knock(request, vault, vault.settings.body_limit)
     clearance, replayed = await request_clearance(vault, asked.caller, ClearanceRequest.parse(asked.json()), asked.key)
     return _Json(vault.answer(clearance), replayed=replayed)
 
 
 async def _clearance_status(vault: Vault, request: Request) -> Answer:
-    caller = authenticate(vault.store, request.headers.get(API_KEY_HEADER))
+    caller = authenticate(vault, request.headers.get(API_KEY_HEADER))
     return _Json(await clearance_status(vault, caller, request.scope["path"].removeprefix(STATUS_PREFIX)))
 
 
 async def _mint_token(vault: Vault, request: Request) -> Answer:
-    asked = await knock(request, vault.store, vault.settings.body_limit)
+    asked = await knock(request, vault, vault.settings.body_limit)
     body = asked.json()
     original = _required_text(body, "original_request_id", 64)
     minted, replayed = await mint_token(vault, asked.caller, ClearanceRequest.parse(body), original, asked.key)
@@ -96,7 +96,7 @@ async def _mint_token(vault: Vault, request: Request) -> Answer:
 
 
 async def _consume_token(vault: Vault, request: Request) -> Answer:
-    asked = await knock(request, vault.store, vault.settings.body_limit)
+    asked = await knock(request, vault, vault.settings.body_limit)
     body = asked.json()
     consumption = Consumption(
         token=_required_text(body, "token", LONGEST_TOKEN),

@@ -33,6 +33,8 @@ from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.times import rfc3339
 
 _E = schema.event
+_NOT_IN_THE_ROW = frozenset({"assurance", "expires_at", "replaces", "replaced_expires_at"})
+"""What entries about keys say beside what the row of the key repeats; `expires_at` has a check of its own."""
 
 
 def tenant_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
@@ -93,15 +95,32 @@ def _judge_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
 def _api_key_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     made: dict[str, Entry] = {}
     revoked: dict[str, Entry] = {}
+    ends: dict[str, tuple[Any, Entry]] = {}
     kinds = (EventKind.KEY_CREATED, EventKind.KEY_ROTATED, EventKind.KEY_REVOKED)
     for entry in entries_of_kinds(connection, tenant_id, kinds):
-        (revoked if entry.kind == EventKind.KEY_REVOKED else made)[str(entry.metadata["key_id"])] = entry
+        key_id = str(entry.metadata["key_id"])
+        if entry.kind == EventKind.KEY_REVOKED:
+            revoked[key_id] = entry
+            continue
+        made[key_id] = entry
+        ends[key_id] = (entry.metadata.get("expires_at"), entry)
+        if "replaces" in entry.metadata:
+            ends[str(entry.metadata["replaces"])] = (entry.metadata["replaced_expires_at"], entry)
     rows = rows_by(connection, schema.api_key, tenant_id, "key_id")
     yield from unpaired("API key", rows, made)
     for key_id in rows.keys() & made.keys():
         yield from readable(
             f"the API key {key_id}", partial(_one_api_key_flaws, rows[key_id], made[key_id], revoked.get(key_id))
         )
+        yield from _expiry_flaws(rows[key_id], *ends[key_id])
+
+
+def _expiry_flaws(row: Any, end: Any, said: Entry) -> Iterator[str]:
+    """A key ends when the entry that made it says, or the newest one about a key that replaced it."""
+    stored = None if row.expires_at is None else rfc3339(row.expires_at)
+    if stored != end:
+        place = f"the API key {row.key_id}: its row says that it expires {stored or 'never'}"
+        yield f"{place}; entry {said.position} says {end or 'never'}"
 
 
 def _one_api_key_flaws(row: Any, made: Entry, revoked: Entry | None) -> Iterator[str]:
@@ -114,7 +133,8 @@ def _one_api_key_flaws(row: Any, made: Entry, revoked: Entry | None) -> Iterator
         "secret_sha256": bytes(row.secret_hash).hex(),
     }
     place = f"the API key {row.key_id}"
-    if different := differing(said, made.metadata):
+    recorded = {name: value for name, value in made.metadata.items() if name not in _NOT_IN_THE_ROW}
+    if different := differing(said, recorded):
         yield f"{place}: its row says otherwise than entry {made.position} about {', '.join(different)}"
     if rfc3339(row.created_at) != made.accepted_at:
         yield f"{place}: its row says another time of creation than entry {made.position}"

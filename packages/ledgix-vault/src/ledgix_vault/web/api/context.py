@@ -36,17 +36,17 @@ TheWorker = Annotated[Worker, Depends(the_worker)]
 
 def the_caller(vault: TheVault, secret: Annotated[str | None, Depends(_header)]) -> ApiKey:
     """The API key of the request; 401 without a valid one."""
-    return authenticate(vault.store, secret)
+    return authenticate(vault, secret)
 
 
 def a_caller_or_nobody(vault: TheVault, secret: Annotated[str | None, Depends(_header)]) -> ApiKey | None:
     """The API key of the request, or None without one; a wrong one is still a 401."""
-    return authenticate(vault.store, secret) if secret else None
+    return authenticate(vault, secret) if secret else None
 
 
 async def the_knock(request: Request, vault: TheVault, _: Annotated[str | None, Depends(_header)]) -> Knock:
     """Caller, body and idempotency key of a request that changes something."""
-    return await knock(request, vault.store, vault.settings.body_limit)
+    return await knock(request, vault, vault.settings.body_limit)
 
 
 Caller = Annotated[ApiKey, Depends(the_caller)]

@@ -59,7 +59,7 @@ async def a_document_at_the_door(request: Request, vault: TheVault) -> AsyncIter
     """The caller with the document's bytes, of which only a few may be in memory at once."""
     with vault.documents.admitted():
         limit = LARGEST_FILE if request.query_params.get("name") else LARGEST_PASTE
-        yield await knock(request, vault.store, limit)
+        yield await knock(request, vault, limit)
 
 
 @router.post("/documents", **answers("Document", 422), openapi_extra=DOCUMENT_BODY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from ledgix_vault.web.api.components import clearances, documents, ledger, people, policies, reviews
+from ledgix_vault.web.api.components import clearances, documents, keys, ledger, people, policies, reviews
 from ledgix_vault.web.api.components.terms import (
     STRING,
     Schema,
@@ -29,6 +29,13 @@ def streamed(answered: dict[str, Any], *media_types: str) -> dict[str, Any]:
     """The same, where a good answer may also be a stream of steps."""
     content = answered["responses"][200]["content"]
     content.update({media_type: {"schema": STRING} for media_type in media_types})
+    return answered
+
+
+def only_streamed(media_type: str, *errors: int) -> dict[str, Any]:
+    """For a route whose good answer is a stream and nothing else."""
+    answered = answers("Problem", *errors)
+    answered["responses"][200]["content"] = {media_type: {"schema": STRING}}
     return answered
 
 
@@ -75,5 +82,6 @@ COMPONENTS: dict[str, Schema] = {
     **documents.SHAPES,
     **reviews.SHAPES,
     **people.SHAPES,
+    **keys.SHAPES,
     **ledger.SHAPES,
 }
