@@ -8,6 +8,7 @@ from html import escape
 
 from markupsafe import Markup
 
+from ledgix_vault.policy.money import MINOR_DIGITS
 from ledgix_vault.times import MICROSECONDS, rfc3339
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -48,13 +49,14 @@ def duration(seconds: float) -> str:
 
 
 def money(amount: object, currency: object = "") -> str:
-    """An amount with thousands separated and its currency behind it; digits are never dropped or added but for a
-    second decimal place."""
+    """An amount with thousands separated and its currency behind it, with the currency's decimal places (two where it
+    isn't known). Digits are never dropped."""
     if isinstance(amount, bool) or not isinstance(amount, int | float | Decimal):
         return str(amount)
     exact = Decimal(str(amount))
     exponent = exact.as_tuple().exponent
-    places = max(2, -exponent) if isinstance(exponent, int) else 2
+    usual = MINOR_DIGITS.get(str(currency), 2)
+    places = max(usual, -exponent) if isinstance(exponent, int) else usual
     return f"{exact:,.{places}f} {currency}".strip()
 
 
