@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ledgix.formats.json import JsonObject
-from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.errors import Invalid
 from ledgix_vault.ids import is_id
-from ledgix_vault.reviews.review import Review, ReviewStatus
+from ledgix_vault.operations.steps.reviews import review_item
+from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.store.clearances import list_reviews as stored_reviews
 from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
-from ledgix_vault.times import rfc3339
 from ledgix_vault.vault import Vault
 
 MOST = 500
@@ -42,7 +41,7 @@ async def list_reviews(
     page = found[:limit]
     last = page[-1][1] if len(found) > limit else None
     return ReviewPage(
-        reviews=[_item(clearance, review, now) for clearance, review in page],
+        reviews=[review_item(clearance, review, now) for clearance, review in page],
         next_cursor=f"{last.opened_at}_{last.request_id}" if last else "",
     )
 
@@ -54,32 +53,3 @@ def _read_cursor(cursor: str) -> tuple[int, str] | None:
     if not (opened_at.isascii() and opened_at.isdigit() and len(opened_at) <= 18 and is_id(request_id)):
         raise Invalid("is not a cursor that this list gave", path="cursor")
     return int(opened_at), request_id
-
-
-def _item(clearance: Clearance, review: Review, now: int) -> JsonObject:
-    request, decision = clearance.request, clearance.decision
-    return {
-        "request_id": clearance.request_id,
-        "requested_at": rfc3339(clearance.requested_at),
-        "tool_name": request.tool_name,
-        "tool_args": request.tool_args,
-        "effective_args": decision.effective_args,
-        "agent_id": request.agent_id,
-        "session_id": request.session_id,
-        "human_principal": request.human_principal,
-        "destination_provider": request.destination_provider,
-        "destination_account_ref": request.destination_account_ref,
-        "facts": request.facts,
-        "accepts": list(request.accepts),
-        "outcome": str(decision.outcome),
-        "reason": decision.reason,
-        "reason_code": decision.reason_code,
-        "confidence_bucket": str(decision.confidence_bucket),
-        "policy_id": decision.policy_id,
-        "citations": list(decision.citations),
-        "assumptions": list(decision.assumptions),
-        "trace": list(decision.trace),
-        "limits": [finding.to_json() for finding in decision.limits],
-        "judgement": decision.judgement,
-        **review.summary(now),
-    }

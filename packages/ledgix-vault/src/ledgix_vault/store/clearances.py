@@ -150,6 +150,12 @@ def list_reviews(
     return [(clearances[row.request_id], review_of_row(row, voters.get(row.request_id, ()))) for row in rows]
 
 
+def count_waiting(connection: Connection, tenant_id: str, now: int, most: int) -> int:
+    """How many reviews wait for a person, counted up to `most`."""
+    waiting = select(_R.c.request_id).where(_R.c.tenant_id == tenant_id, _status_is(ReviewStatus.PENDING, now))
+    return len(connection.execute(waiting.limit(most)).all())
+
+
 def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
     """Writes a clearance's next state if nobody changed its outcome, hand-out or consumption meanwhile, nor opened the
     review of one that awaited its judge."""

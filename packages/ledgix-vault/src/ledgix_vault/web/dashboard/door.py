@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from ledgix_vault.errors import Invalid, TooLarge
+from ledgix_vault.operations.read_review import count_reviews
 from ledgix_vault.operations.use_session import SignedInSession, use_session
 from ledgix_vault.tenancy.people import Member
 from ledgix_vault.tenancy.sessions import LIFETIME
@@ -90,6 +91,7 @@ async def the_session(request: Request, vault: TheVault) -> SignedInSession:
     if used is None:
         raise SignInNeeded(sign_in_location(request))
     request.state.session = used
+    request.state.waiting = await count_reviews(vault, used.member)
     return used
 
 

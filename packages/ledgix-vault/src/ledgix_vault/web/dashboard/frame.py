@@ -56,6 +56,7 @@ def render(
         title=title,
         member=member,
         session=session,
+        waiting=getattr(request.state, "waiting", 0),
         tenant=state,
         standing=state.suspensions if state is not None else (),
         nav=navigation(member, request.scope["path"]) if member is not None else (),

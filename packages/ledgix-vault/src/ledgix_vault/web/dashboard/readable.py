@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from ledgix.formats.json import Json, JsonObject
-from ledgix_vault.jsontext import encode_text
+from ledgix_vault.jsontext import encode, encode_text
 from ledgix_vault.policy.money import MINOR_DIGITS, Money, Path, Unit
 from ledgix_vault.web.dashboard.words import money as as_money
 
@@ -53,6 +55,11 @@ def visible(text: str) -> str:
     )
 
 
+def pretty(value: Json) -> str:
+    """JSON with line ends; its numbers are as they were sent."""
+    return msgspec.json.format(encode(value), indent=2).decode()
+
+
 @dataclass(frozen=True, slots=True)
 class _Around:
     """Where a value stands: beside what, and in which arguments."""
@@ -83,7 +90,7 @@ def _read(path: Path, value: Json, around: _Around) -> Iterator[Argument]:
             yield _number(path, value, around)
 
 
-def _number(path: Path, value: int | float | Decimal, around: _Around) -> Argument:
+def _number(path: Path, value: int | Decimal, around: _Around) -> Argument:
     exact = encode_text(value)
     declared = around.money.get(path)
     currency = _currency(path, declared, around)

@@ -1,0 +1,33 @@
+"""One review with what a reviewer has to know, and how many wait."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ledgix.formats.json import JsonObject
+from ledgix_vault.errors import NotFound
+from ledgix_vault.operations.steps.reviews import review_item
+from ledgix_vault.store.clearances import count_waiting, find_clearance, find_review
+from ledgix_vault.tenancy.callers import Caller
+from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.vault import Vault
+
+MOST_COUNTED = 100
+
+
+async def read_review(vault: Vault, caller: Caller, request_id: str) -> JsonObject:
+    """The review of this request; raises `NotFound` for one that isn't there, another tenant's, or never needed one."""
+    caller.require(Scope.REVIEW)
+    review = await vault.store.read(partial(find_review, tenant_id=caller.tenant_id, request_id=request_id))
+    clearance = await vault.store.read(partial(find_clearance, tenant_id=caller.tenant_id, request_id=request_id))
+    if review is None or clearance is None:
+        raise NotFound("There is no review with this id.")
+    return review_item(clearance, review, vault.clock())
+
+
+async def count_reviews(vault: Vault, caller: Caller) -> int:
+    """How many reviews wait for a person; counted up to 100, and 0 for whoever may not see them."""
+    if not caller.allows(Scope.REVIEW):
+        return 0
+    look = partial(count_waiting, tenant_id=caller.tenant_id, now=vault.clock(), most=MOST_COUNTED)
+    return await vault.store.read(look)
