@@ -43,6 +43,8 @@ def summary(args: JsonObject, money: Mapping[Path, Money] | None = None) -> str:
     """The call in one line, money first; it may be cut, so it is for lists alone."""
     found = read_arguments(args, money)
     first = sorted(found, key=lambda each: each.kind != "money")
+    if first and first[0].kind == "money":
+        first = [each for each in first if each.path.rpartition(".")[2] != "currency"]  # it stands beside the amount
     parts = [each.shown if each.kind == "money" else f"{each.path} {each.shown}" for each in first[:MOST_IN_SUMMARY]]
     line = " · ".join(part.replace("\n", " ") for part in parts)
     return line if len(line) <= LONGEST_SUMMARY else f"{line[: LONGEST_SUMMARY - 1]}…"
