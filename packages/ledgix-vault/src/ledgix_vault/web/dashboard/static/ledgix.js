@@ -54,10 +54,20 @@ async function refresh() {
 function listen() {
   const kinds = new Set(all("[data-live]").flatMap((part) => part.dataset.live.split(/\s+/)).filter(Boolean));
   if (!kinds.size || !window.EventSource) return;
-  const stream = new EventSource("/app/events");
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, 250); };
-  for (const kind of kinds) stream.addEventListener(kind, soon);
-  addEventListener("pagehide", () => stream.close());
+  let stream;
+  // Only what is looked at listens: a browser has few connections to one host, and each open page would hold one.
+  const open = () => {
+    stream = new EventSource("/app/events");
+    for (const kind of kinds) stream.addEventListener(kind, soon);
+  };
+  const close = () => { stream?.close(); stream = undefined; };
+  if (!document.hidden) open();
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) close();
+    else if (!stream) { open(); soon(); }
+  });
+  addEventListener("pagehide", close);
 }
 
 // Keys: j and k move through a list; other letters put the focus on what carries `data-key`; ? explains them.
