@@ -177,9 +177,16 @@ async def _page(
 
 
 def _row(key: ApiKey, last_used_at: int | None, member: Member, now: int) -> Row:
-    may = "everything" if key.preset is Preset.FULL else ", ".join(SCOPE_WORDS[scope] for scope in key.ordered_scopes)
     ends_soon = key.expires_at is not None and key.expires_at - now < SOON
-    return Row(key, key.state(now), last_used_at, may, _has(member, key.scopes), ends_soon)
+    return Row(key, key.state(now), last_used_at, _may(key), _has(member, key.scopes), ends_soon)
+
+
+def _may(key: ApiKey) -> str:
+    """The rights in words; reading the whole ledger says that one may read it at all."""
+    if key.preset is Preset.FULL:
+        return "everything"
+    said = [scope for scope in key.ordered_scopes if scope is not Scope.LEDGER or not key.allows(Scope.LEDGER_FULL)]
+    return ", ".join(SCOPE_WORDS[scope] for scope in said)
 
 
 def _has(member: Member, scopes: frozenset[Scope]) -> bool:

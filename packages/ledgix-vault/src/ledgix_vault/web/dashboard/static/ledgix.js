@@ -34,6 +34,7 @@ addEventListener("pageshow", () => { for (const button of all("button[disabled]:
 
 // Live parts: an element with an id and `data-live="kind kind"` is fetched anew when such an event happens.
 let waiting;
+const filledIn = "popover" in HTMLElement.prototype ? "details[open] form, :popover-open form" : "details[open] form";
 async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (answer.redirected || !answer.ok) { location.reload(); return; }
@@ -42,7 +43,7 @@ async function refresh() {
     const next = fresh.getElementById(part.id);
     if (!next || next.innerHTML === part.innerHTML) continue;
     if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) continue;
-    if (part.querySelector("details[open] form")) continue; // somebody is filling it in
+    if (part.querySelector(filledIn)) continue; // somebody is filling it in
     const focused = document.activeElement && part.contains(document.activeElement) ? document.activeElement.id : "";
     part.replaceChildren(...next.childNodes);
     offerCopies(part);
