@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 from vault_testing.faults import Fault
-from vault_testing.house import APPROVED, DENIED, REVIEWED, House
+from vault_testing.house import APPROVED, DENIED, PASSWORD, REVIEWED, House
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.decision import SYSTEM
@@ -16,6 +17,9 @@ from ledgix_vault.errors import Busy, MissingScope, NotFound, Unavailable
 from ledgix_vault.operations import follow_events as module
 from ledgix_vault.operations.follow_events import Told, follow_events
 from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key, rotate_api_key
+from ledgix_vault.operations.manage_members import change_member_role
+from ledgix_vault.operations.sign_in import Credentials, sign_in
+from ledgix_vault.operations.use_session import session_holds, use_session
 from ledgix_vault.tenancy.api_keys import DAY, ApiKey
 from ledgix_vault.tenancy.people import Role
 from ledgix_vault.tenancy.scopes import Preset, Scope
@@ -182,11 +186,23 @@ async def test_a_key_that_ended_follows_no_more(vault: House) -> None:
     vault.clock.advance(24 * 3600)
     await vault.ask(APPROVED)
     assert await over(streams[1])
-    person = follow_events(vault.core, await vault.member(Role.OWNER))
-    await quiet(person)
-    vault.clock.advance(600)
-    assert await over(person)
     assert vault.core.following == {}
+
+
+async def test_a_person_follows_as_long_as_their_session_holds(vault: House) -> None:
+    member = await vault.member(Role.AUDITOR)
+    secret = await sign_in(vault.core, Credentials(member.email, PASSWORD, "192.0.2.1", "a browser"))
+    used = await use_session(vault.core, secret)
+    assert used is not None
+    person = follow_events(vault.core, used.member, holds=partial(session_holds, vault.core, secret, used.member))
+    await quiet(person)
+    vault.clock.advance(15)
+    await vault.ask(APPROVED)
+    assert len(await take(person, 1)) == 1
+    await change_member_role(vault.core, vault.owner, member.person_id, Role.REVIEWER)
+    vault.clock.advance(15)
+    async with asyncio.timeout(20):
+        assert [told.event["kind"] async for told in person if told.event] in ([], ["member.role_changed"])
 
 
 async def test_a_tenant_has_so_many_streams(new_vault: Callable[..., House]) -> None:

@@ -4,15 +4,14 @@
   ledger may be read.
 - With the scope `clearance` alone a caller follows what it asked itself, nothing else.
 - Events are read from the store: who goes on after the last one that they saw misses none, whatever happened between.
-- A key that is revoked or expires stops following; a person's stream ends after a while, so that they show again who
-  they are.
+- A key that is revoked or expires stops following at once, a person whose session or role ends within seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,10 +26,10 @@ from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
 
 HEARTBEAT = 15.0
+ASK_AGAIN = 15 * MICROSECONDS
 PAUSE = 0.1
 """Seconds between two readings of one stream, at least: under load several commits are read at once."""
 PAGE = 200
-PERSON_FOLLOWS = 600 * MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +41,35 @@ class Told:
 
 
 async def follow_events(
-    vault: Vault, caller: Caller, *, after: int | None = None, request_id: str = ""
+    vault: Vault,
+    caller: Caller,
+    *,
+    after: int | None = None,
+    request_id: str = "",
+    holds: Callable[[], Awaitable[bool]] | None = None,
 ) -> AsyncGenerator[Told, None]:
     """Events after a position, by default what comes from now on; the first item only says where the stream begins.
 
     With `request_id` those about one request; raises `NotFound` unless the caller may follow it, `Busy` beyond the
-    tenant's number of streams. Ends when the Vault stops, or the caller is no longer known.
+    tenant's number of streams. Ends when the Vault stops, or the caller is no longer known: `holds` says it of a
+    person, and is asked each 15 seconds.
     """
     followed = _followed(caller, request_id)
     if request_id and not await vault.store.read(partial(has_events, followed=followed)):
         raise NotFound("There is no request with this id.")
     newest = _size(vault, caller) - 1
     position = newest if after is None else max(-1, min(after, newest))
-    began, growth = vault.clock(), vault.store.growth
+    asked, growth = vault.clock(), vault.store.growth
     with _admitted(vault, caller.tenant_id), growth.watching(caller.tenant_id, request_id) as watch:
         yield Told(position)
-        while _goes_on(vault, caller, began):
+        while _goes_on(vault, caller):
+            if holds is not None and vault.clock() - asked >= ASK_AGAIN:
+                if not await holds():
+                    return
+                asked = vault.clock()
             watch.rest()
             size = _size(vault, caller)
-            while position < size - 1 and _goes_on(vault, caller, began):
+            while position < size - 1 and _goes_on(vault, caller):
                 page = await vault.store.read(
                     partial(read_followed, followed=followed, after=position, size=size, most=PAGE)
                 )
@@ -83,12 +92,10 @@ def _size(vault: Vault, caller: Caller) -> int:
     return vault.store.log(caller.tenant_id).integrator.size
 
 
-def _goes_on(vault: Vault, caller: Caller, began: int) -> bool:
+def _goes_on(vault: Vault, caller: Caller) -> bool:
+    if vault.store.growth.is_over or not isinstance(caller, ApiKey):
+        return not vault.store.growth.is_over
     now = vault.clock()
-    if vault.store.growth.is_over:
-        return False
-    if not isinstance(caller, ApiKey):
-        return now < began + PERSON_FOLLOWS
     return any(key.key_id == caller.key_id and key.is_valid(now) for key in vault.store.tenant(caller.tenant_id).keys)
 
 

@@ -38,6 +38,12 @@ async def use_session(vault: Vault, secret: str) -> SignedInSession | None:
     return SignedInSession(session, member, tuple(belongs))
 
 
+async def session_holds(vault: Vault, secret: str, member: Member) -> bool:
+    """Whether the session still says that this person is there, with this role; asking is no use of it."""
+    found = await vault.store.read(partial(find_session, secret_hash=hash_session_secret(secret)))
+    return found is not None and not found[0].is_over(vault.clock()) and found[1] == member
+
+
 async def switch_tenant(vault: Vault, used: SignedInSession, tenant_id: str) -> str:
     """The secret of a new session of the same person, as surely known, for another tenant of theirs; the old session
     is over. Raises `NotFound` for a tenant that they don't belong to."""

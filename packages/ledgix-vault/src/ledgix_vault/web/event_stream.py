@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 
 from starlette.requests import Request
@@ -21,12 +21,18 @@ _RETRY = b"retry: 1000\n"
 
 
 async def answer_with_events(
-    request: Request, vault: Vault, caller: Caller, *, after: int | None = None, request_id: str = ""
+    request: Request,
+    vault: Vault,
+    caller: Caller,
+    *,
+    after: int | None = None,
+    request_id: str = "",
+    holds: Callable[[], Awaitable[bool]] | None = None,
 ) -> Response:
     """The stream; what is refused is refused before it begins. `Last-Event-ID` wins over `after`: a browser that
     connects again asks for the same address."""
     last = request.headers.get("last-event-id")
-    told = follow_events(vault, caller, after=_position(last) if last else after, request_id=request_id)
+    told = follow_events(vault, caller, after=_position(last) if last else after, request_id=request_id, holds=holds)
     first = await anext(told)
     return StreamingResponse(_written(first, told), media_type=MEDIA_TYPE, headers=_HEADERS)
 

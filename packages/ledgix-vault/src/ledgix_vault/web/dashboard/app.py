@@ -13,15 +13,14 @@ from ledgix_vault.errors import NotFound, VaultError
 from ledgix_vault.vault import Vault
 from ledgix_vault.web import problems
 from ledgix_vault.web.dashboard.door import SignInNeeded
-from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, render, statics
-from ledgix_vault.web.dashboard.pages import account, people, reviews, sign_in
+from ledgix_vault.web.dashboard.frame import render, statics
+from ledgix_vault.web.dashboard.pages import account, events, keys, people, reviews, sign_in
 from ledgix_vault.web.dashboard.security import App, Guarded
-from ledgix_vault.web.event_stream import answer_with_events
 from ledgix_vault.web.problems import Problem
 from ledgix_vault.worker import Worker
 
 PREFIX = "/app"
-PAGES = (sign_in, account, people, reviews)
+PAGES = (sign_in, account, people, reviews, keys, events)
 """What the dashboard has."""
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -39,14 +38,8 @@ def dashboard_routes(vault: Vault, worker: Worker) -> FastAPI:
     app.state.vault, app.state.worker = vault, worker
     for page in PAGES:
         app.include_router(page.router)
-    app.add_api_route("/events", get_events, include_in_schema=False)
     app.add_api_route("/static/{name}", get_static, include_in_schema=False)
     return app
-
-
-async def get_events(request: Request, vault: TheVault, member: SignedIn) -> Response:
-    """The tenant's ledger events as they happen, for pages that keep themselves up to date."""
-    return await answer_with_events(request, vault, member)
 
 
 async def get_static(name: str) -> Response:

@@ -34,6 +34,7 @@ addEventListener("pageshow", () => { for (const button of all("button[disabled]:
 
 // Live parts: an element with an id and `data-live="kind kind"` is fetched anew when such an event happens.
 let waiting;
+const filledIn = "popover" in HTMLElement.prototype ? "details[open] form, :popover-open form" : "details[open] form";
 async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (answer.redirected || !answer.ok) { location.reload(); return; }
@@ -42,7 +43,7 @@ async function refresh() {
     const next = fresh.getElementById(part.id);
     if (!next || next.innerHTML === part.innerHTML) continue;
     if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) continue;
-    if (part.querySelector("details[open] form")) continue; // somebody is filling it in
+    if (part.querySelector(filledIn)) continue; // somebody is filling it in
     const focused = document.activeElement && part.contains(document.activeElement) ? document.activeElement.id : "";
     part.replaceChildren(...next.childNodes);
     offerCopies(part);
@@ -54,10 +55,20 @@ async function refresh() {
 function listen() {
   const kinds = new Set(all("[data-live]").flatMap((part) => part.dataset.live.split(/\s+/)).filter(Boolean));
   if (!kinds.size || !window.EventSource) return;
-  const stream = new EventSource("/app/events");
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, 250); };
-  for (const kind of kinds) stream.addEventListener(kind, soon);
-  addEventListener("pagehide", () => stream.close());
+  let stream;
+  // Only what is looked at listens: a browser has few connections to one host, and each open page would hold one.
+  const open = () => {
+    stream = new EventSource("/app/events");
+    for (const kind of kinds) stream.addEventListener(kind, soon);
+  };
+  const close = () => { stream?.close(); stream = undefined; };
+  if (!document.hidden) open();
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) close();
+    else if (!stream) { open(); soon(); }
+  });
+  addEventListener("pagehide", close);
 }
 
 // Keys: j and k move through a list; other letters put the focus on what carries `data-key`; ? explains them.
