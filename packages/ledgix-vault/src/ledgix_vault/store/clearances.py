@@ -13,6 +13,7 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance, TokenFacts
 from ledgix_vault.clearance.decision import Decider, DeciderType, Decision, Outcome
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.clearance.searching import found_by
 from ledgix_vault.ids import is_id
 from ledgix_vault.jsontext import encode_text
 from ledgix_vault.limits.findings import Finding
@@ -20,6 +21,7 @@ from ledgix_vault.policy.call import EarlierCall
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
 from ledgix_vault.store.tenants import stored_object
+from ledgix_vault.store.totals import recount
 from ledgix_vault.store.unit import Row, Unit
 
 _C, _R, _V = schema.clearance, schema.review, schema.review_vote
@@ -27,7 +29,7 @@ _C, _R, _V = schema.clearance, schema.review, schema.review_vote
 
 def clearance_row(clearance: Clearance) -> Row:
     """The row of a clearance, in the order of the table's columns."""
-    token = clearance.token or TokenFacts("", "")
+    token, found = clearance.token or TokenFacts("", ""), found_by(clearance)
     return (
         clearance.tenant_id,
         clearance.request_id,
@@ -45,6 +47,12 @@ def clearance_row(clearance: Clearance) -> Row:
         token.pick_up_until,
         token.consumed_at,
         session_hash(clearance.request.session_id),
+        found.tool_name,
+        found.agent_id,
+        found.parent_jti,
+        found.policy_id,
+        found.reason_code,
+        found.decided_by,
     )
 
 
@@ -155,6 +163,7 @@ def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
     review of one that awaited its judge."""
     old, new = before.token or TokenFacts("", ""), after.token or TokenFacts("", "")
     has_review = exists().where(_R.c.tenant_id == before.tenant_id, _R.c.request_id == before.request_id)
+    found = found_by(after)
     changed = unit.write(
         update(_C)
         .where(
@@ -174,8 +183,13 @@ def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
             expires_at=new.expires_at,
             pick_up_until=new.pick_up_until,
             consumed_at=new.consumed_at,
+            policy_id=found.policy_id,
+            reason_code=found.reason_code,
+            decided_by=found.decided_by,
         )
     )
+    if changed == 1:
+        recount(unit, before, after)
     return changed == 1
 
 
