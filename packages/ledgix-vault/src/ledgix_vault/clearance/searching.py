@@ -1,15 +1,16 @@
-"""What people look for among requests, and how a request is found by it."""
+"""What people look for among requests."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import DeciderType, Outcome
-from ledgix_vault.ids import is_id
+from ledgix_vault.errors import Invalid
+from ledgix_vault.times import read_moment
 
-LONGEST_NAME = 256
-"""Characters of a name by which it is found: an index takes no text of any length."""
+WORDS = ("tool", "agent_id", "session_id", "policy_id", "reason_code", "text")
+LONGEST_WORD = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +29,35 @@ class Sought:
     text: str = ""  # part of what was asked or of the reason, or a whole request id
 
 
-@dataclass(frozen=True, slots=True)
-class FoundBy:
-    """The columns by which a request is found."""
-
-    tool_name: str
-    agent_id: str
-    parent_jti: str | None
-    policy_id: str
-    reason_code: str
-    decided_by: str
-
-
-def found_by(clearance: Clearance) -> FoundBy:
-    """Those of this request, as it stands."""
-    request, decision = clearance.request, clearance.decision
-    return FoundBy(
-        tool_name=searchable(request.tool_name),
-        agent_id=searchable(request.agent_id),
-        parent_jti=request.parent_jti if request.parent_jti and is_id(request.parent_jti) else None,
-        policy_id=searchable(decision.policy_id or ""),
-        reason_code=decision.reason_code or "",
-        decided_by=decision.decider.type.value,
+def read_sought(asked: Mapping[str, str]) -> Sought:
+    """What the parameters of an address ask for; raises `Invalid` naming the one that is wrong."""
+    words = {name: _word(asked, name) for name in WORDS}
+    outcome, decided_by = asked.get("outcome", ""), asked.get("decided_by", "")
+    if outcome and outcome not in tuple(Outcome):
+        raise Invalid(f"must be one of {', '.join(Outcome)}", path="outcome")
+    if decided_by and decided_by not in tuple(DeciderType):
+        raise Invalid(f"must be one of {', '.join(DeciderType)}", path="decided_by")
+    return Sought(
+        **words,
+        outcome=Outcome(outcome) if outcome else None,
+        decided_by=DeciderType(decided_by) if decided_by else None,
+        since=_moment(asked, "since"),
+        until=_moment(asked, "until"),
     )
 
 
-def searchable(name: str) -> str:
-    """A name as it is compared: bounded, and without the NUL that PostgreSQL's text can't have."""
-    return name[:LONGEST_NAME].replace("\0", "\ufffd")
+def _word(asked: Mapping[str, str], name: str) -> str:
+    value = asked.get(name, "").strip()
+    if len(value) > LONGEST_WORD:
+        raise Invalid(f"must be at most {LONGEST_WORD} characters", path=name)
+    return value
+
+
+def _moment(asked: Mapping[str, str], name: str) -> int | None:
+    value = asked.get(name, "").strip()
+    if not value:
+        return None
+    moment = read_moment(value)
+    if moment is None:
+        raise Invalid("must be a moment with its offset from UTC: 2026-01-31T09:00:00Z", path=name)
+    return moment

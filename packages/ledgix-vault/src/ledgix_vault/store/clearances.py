@@ -13,13 +13,13 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance, TokenFacts
 from ledgix_vault.clearance.decision import Decider, DeciderType, Decision, Outcome
 from ledgix_vault.clearance.request import ClearanceRequest
-from ledgix_vault.clearance.searching import found_by
 from ledgix_vault.ids import is_id
 from ledgix_vault.jsontext import encode_text
 from ledgix_vault.limits.findings import Finding
 from ledgix_vault.policy.call import EarlierCall
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
+from ledgix_vault.store.found_by import found_by
 from ledgix_vault.store.tenants import stored_object
 from ledgix_vault.store.totals import recount
 from ledgix_vault.store.unit import Row, Unit
@@ -154,7 +154,7 @@ def list_reviews(
     ).all()
     ids = [row.request_id for row in rows]
     voters = load_voters(connection, tenant_id, ids)
-    clearances = _clearances(connection, tenant_id, ids)
+    clearances = load_clearances(connection, tenant_id, ids)
     return [(clearances[row.request_id], review_of_row(row, voters.get(row.request_id, ()))) for row in rows]
 
 
@@ -229,7 +229,8 @@ def _one_clearance(connection: Connection, *conditions: Any) -> Clearance | None
     return None if row is None else clearance_of_row(row)
 
 
-def _clearances(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, Clearance]:
+def load_clearances(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, Clearance]:
+    """The tenant's clearances with these ids, by id."""
     rows = connection.execute(WITH_DEADLINE.where(_C.c.tenant_id == tenant_id, _C.c.request_id.in_(request_ids)))
     return {row.request_id: clearance_of_row(row) for row in rows}
 

@@ -186,7 +186,7 @@ clearance = Table(
     Column("pick_up_until", BigInteger),  # a reviewed approval must be fetched before
     Column("consumed_at", BigInteger),
     Column("session_hash", LargeBinary),  # SHA-256 of the session's id, null without one
-    # What people search by, out of request and decision; see `clearance.searching`.
+    # What people search by, out of request and decision; see `store.found_by`.
     Column("tool_name", Text, nullable=False),
     Column("agent_id", Text, nullable=False),
     Column("parent_jti", Text),

@@ -9,8 +9,8 @@ from enum import StrEnum
 from sqlalchemy import Connection, func, select
 
 from ledgix_vault.clearance.clearance import Clearance
-from ledgix_vault.clearance.searching import searchable
 from ledgix_vault.store import schema
+from ledgix_vault.store.found_by import searchable
 from ledgix_vault.store.unit import Row, Unit
 from ledgix_vault.times import MICROSECONDS
 

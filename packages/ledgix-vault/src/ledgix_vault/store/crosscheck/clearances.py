@@ -20,12 +20,12 @@ from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decider, DeciderType, Outcome
 from ledgix_vault.clearance.facts import clearance_event, clearance_intent
-from ledgix_vault.clearance.searching import found_by
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
 from ledgix_vault.store.clearances import WITH_DEADLINE, clearance_of_row, load_voters, review_of_row, session_hash
 from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, readable
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
+from ledgix_vault.store.found_by import found_by
 from ledgix_vault.store.tenants import stored_object
 from ledgix_vault.times import MICROSECONDS, rfc3339
 
