@@ -67,7 +67,7 @@ def test_requests_are_found_and_counted(template: Template) -> None:
     request = json.dumps({"tool_name": "a\0b", "agent_id": "x" * 300, "session_id": "", "parent_jti": "not an id"})
     decision = json.dumps({"policy_id": None, "reason_code": "suspended", "decider": {"type": "engine"}})
     row = {"request": request, "decision": decision}
-    with at_revision(template, "0008") as database:
+    with at_revision(template, "0009") as database:
         with database.writer.begin() as connection:
             for number in range(1001):
                 connection.execute(text(REQUEST), row | {"id": f"r{number:04}", "at": number * 3_600_000})
