@@ -451,6 +451,29 @@ def _(asking: Tenant, victim: Tenant) -> None:
     no_proof("/ledger/proof/inclusion", asking, victim)
 
 
+@case("GET /requests")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Neither by name nor by id, nor by what was asked."""
+    wanted = victim.events("clearance.decided")[0]["request_id"]
+    for looked_for in ({}, {"tool": TOOL}, {"text": "amount"}, {"text": wanted}, {"outcome": "pending"}):
+        assert asking.full.read("/requests", **looked_for)["requests"] == []
+    assert victim.full.read("/requests", text=wanted)["requests"] != []
+
+
+@case("GET /requests/{request_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    for entry in victim.events("clearance.decided"):
+        problem(asking.full.get(f"/requests/{entry['request_id']}"), 404, "not_found")
+
+
+@case("GET /overview")
+def _(asking: Tenant, victim: Tenant) -> None:
+    seen = asking.full.read("/overview", range="30d")
+    assert (seen["requests"], seen["tools"], seen["agents"]) == (0, [], [])
+    assert seen["reviews"]["waiting"] == 0
+    nothing_of(victim, seen)
+
+
 @case("GET /judge-settings")
 def _(asking: Tenant, victim: Tenant) -> None:
     succeeded(victim.full.put("/judge-settings", {"model": "theirs", "api_key": "sk-theirs"}))

@@ -27,3 +27,15 @@ def moment_of(text: str) -> int:
 @lru_cache(maxsize=64)
 def _whole_seconds(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def read_moment(text: str) -> int | None:
+    """The moment that RFC 3339 text names, with its offset from UTC; None for any other text."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            return None
+        since_epoch = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return (since_epoch.days * 86_400 + since_epoch.seconds) * MICROSECONDS + since_epoch.microseconds

@@ -388,13 +388,28 @@ EDITS = {
     "a request gone": (f"DELETE FROM clearance WHERE {DENIED}", "its row is missing"),
     "a request nobody asked": (
         "INSERT INTO clearance SELECT tenant_id, 'zzz', key_lineage, requested_at, request, decision, outcome,"
-        " original_request_id, depth, 'zzz', kid, issued_at, expires_at, pick_up_until, NULL, NULL"
+        " original_request_id, depth, 'zzz', kid, issued_at, expires_at, pick_up_until, NULL, NULL,"
+        " tool_name, agent_id, parent_jti, policy_id, reason_code, decided_by"
         f" FROM clearance WHERE {CONSUMED}",
         "the ledger has no decision of it",
     ),
     "a call's session": (
         f"UPDATE clearance SET session_hash = (SELECT MAX(event_hash) FROM event) WHERE {CONSUMED}",
         "session_hash",
+    ),
+    "the tool by which it is found": (f"UPDATE clearance SET tool_name = 'x' WHERE {CONSUMED}", "about tool_name"),
+    "the agent by which it is found": (f"UPDATE clearance SET agent_id = 'x' WHERE {CONSUMED}", "about agent_id"),
+    "the policy by which it is found": (f"UPDATE clearance SET policy_id = 'x' WHERE {CONSUMED}", "about policy_id"),
+    "the code by which it is found": (f"UPDATE clearance SET reason_code = 'x' WHERE {DENIED}", "about reason_code"),
+    "the decider by which it is found": (f"UPDATE clearance SET decided_by = 'key' WHERE {DENIED}", "about decided_by"),
+    "the parent by which it is found": (f"UPDATE clearance SET parent_jti = jti WHERE {CONSUMED}", "about parent_jti"),
+    "a total": (
+        f"UPDATE request_total SET requests = requests + 1 WHERE tenant_id = {ACME} AND dimension = 'all'",
+        "the total of requests (all",
+    ),
+    "a total gone": (
+        f"DELETE FROM request_total WHERE tenant_id = {ACME} AND dimension = 'tool'",
+        "the total of requests (tool 'stripe_refund'",
     ),
     "another tenant's request": (f"UPDATE clearance SET tenant_id = {OTHER} WHERE {DENIED}", "its row is missing"),
     # reviews

@@ -28,7 +28,7 @@ NAME = schema.person
 
 def add(name: str, unit: Unit) -> Outcome[str]:
     """A unit that stages one row."""
-    unit.insert(NAME, (name, f"{name}@example.com", "", unit.now))
+    unit.insert(NAME, (name, f"{name}@example.com", "", unit.now, ""))
     return Outcome(name, reference=name)
 
 
@@ -92,8 +92,8 @@ async def test_a_unit_that_raises_leaves_nothing_and_its_neighbours_commit(vault
 
 def take_a_name_twice(unit: Unit) -> Outcome[None]:
     """Fails when the rows are written, long after the unit returned."""
-    unit.insert(NAME, ("id-1", "same@example.com", "", 0))
-    unit.insert(NAME, ("id-2", "same@example.com", "", 0))
+    unit.insert(NAME, ("id-1", "same@example.com", "", 0, ""))
+    unit.insert(NAME, ("id-2", "same@example.com", "", 0, ""))
     return Outcome(None)
 
 
@@ -105,7 +105,7 @@ def break_the_transaction(unit: Unit) -> Outcome[None]:
 
 def break_a_constraint(unit: Unit) -> Outcome[None]:
     unit.connection.execute(
-        insert(NAME).values(person_id="x", email="owner@example.com", password_hash="", created_at=0)
+        insert(NAME).values(person_id="x", email="owner@example.com", password_hash="", created_at=0, name="")
     )
     return Outcome(None)
 

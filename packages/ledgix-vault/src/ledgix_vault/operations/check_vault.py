@@ -19,6 +19,7 @@ from ledgix_vault.store.crosscheck.limits import limit_flaws
 from ledgix_vault.store.crosscheck.logs import log_flaws, whole_flaws
 from ledgix_vault.store.crosscheck.reading import readable
 from ledgix_vault.store.crosscheck.tenants import key_lineages, tenant_flaws
+from ledgix_vault.store.crosscheck.totals import total_flaws
 from ledgix_vault.store.engine import Connection, DatabaseError
 from ledgix_vault.store.high_water import Cell
 from ledgix_vault.store.read_only import structural_flaws
@@ -83,6 +84,7 @@ def _check_tenant(
 
     def row_flaws() -> Iterator[str]:
         yield from clearance_flaws(connection, tenant_id, key_lineages(connection, tenant_id))
+        yield from total_flaws(connection, tenant_id)
         yield from limit_flaws(connection, tenant_id)
 
     flaws = [

@@ -19,7 +19,9 @@ from ledgix_vault.limits.findings import Finding
 from ledgix_vault.policy.call import EarlierCall
 from ledgix_vault.reviews.review import Review, ReviewStatus
 from ledgix_vault.store import schema
+from ledgix_vault.store.found_by import found_by
 from ledgix_vault.store.tenants import stored_object
+from ledgix_vault.store.totals import recount
 from ledgix_vault.store.unit import Row, Unit
 
 _C, _R, _V = schema.clearance, schema.review, schema.review_vote
@@ -27,7 +29,7 @@ _C, _R, _V = schema.clearance, schema.review, schema.review_vote
 
 def clearance_row(clearance: Clearance) -> Row:
     """The row of a clearance, in the order of the table's columns."""
-    token = clearance.token or TokenFacts("", "")
+    token, found = clearance.token or TokenFacts("", ""), found_by(clearance)
     return (
         clearance.tenant_id,
         clearance.request_id,
@@ -45,6 +47,12 @@ def clearance_row(clearance: Clearance) -> Row:
         token.pick_up_until,
         token.consumed_at,
         session_hash(clearance.request.session_id),
+        found.tool_name,
+        found.agent_id,
+        found.parent_jti,
+        found.policy_id,
+        found.reason_code,
+        found.decided_by,
     )
 
 
@@ -146,7 +154,7 @@ def list_reviews(
     ).all()
     ids = [row.request_id for row in rows]
     voters = load_voters(connection, tenant_id, ids)
-    clearances = _clearances(connection, tenant_id, ids)
+    clearances = load_clearances(connection, tenant_id, ids)
     return [(clearances[row.request_id], review_of_row(row, voters.get(row.request_id, ()))) for row in rows]
 
 
@@ -161,6 +169,7 @@ def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
     review of one that awaited its judge."""
     old, new = before.token or TokenFacts("", ""), after.token or TokenFacts("", "")
     has_review = exists().where(_R.c.tenant_id == before.tenant_id, _R.c.request_id == before.request_id)
+    found = found_by(after)
     changed = unit.write(
         update(_C)
         .where(
@@ -180,8 +189,13 @@ def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
             expires_at=new.expires_at,
             pick_up_until=new.pick_up_until,
             consumed_at=new.consumed_at,
+            policy_id=found.policy_id,
+            reason_code=found.reason_code,
+            decided_by=found.decided_by,
         )
     )
+    if changed == 1:
+        recount(unit, before, after)
     return changed == 1
 
 
@@ -221,7 +235,8 @@ def _one_clearance(connection: Connection, *conditions: Any) -> Clearance | None
     return None if row is None else clearance_of_row(row)
 
 
-def _clearances(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, Clearance]:
+def load_clearances(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, Clearance]:
+    """The tenant's clearances with these ids, by id."""
     rows = connection.execute(WITH_DEADLINE.where(_C.c.tenant_id == tenant_id, _C.c.request_id.in_(request_ids)))
     return {row.request_id: clearance_of_row(row) for row in rows}
 

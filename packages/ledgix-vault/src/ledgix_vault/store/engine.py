@@ -41,7 +41,7 @@ class Database:
 
     writer: Engine
     reader: Engine
-    _inserts: dict[tuple[Table, int], str] = field(default_factory=dict, repr=False)
+    _inserts: dict[tuple[Table, int, bool], str] = field(default_factory=dict, repr=False)
 
     @property
     def is_sqlite(self) -> bool:
@@ -58,20 +58,31 @@ class Database:
         Many rows go in one statement, in blocks of 64, 32, … 1, so that a few statements serve every number of rows:
         the driver steps into the engine, and lets go of the interpreter lock, once for each block and not for each row.
         """
+        self._write(connection, table, rows, adding=False)
+
+    def add(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """The same for rows that are sums: where one with its primary key is there, the last column adds to it. No two
+        of `rows` have the same key."""
+        self._write(connection, table, rows, adding=True)
+
+    def _write(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]], *, adding: bool) -> None:
         start, left = 0, len(rows)
         while left:
             block = min(MOST_ROWS_AT_ONCE, 1 << (left.bit_length() - 1))
             values = tuple(chain.from_iterable(rows[start : start + block]))
-            connection.exec_driver_sql(self._insert_sql(table, block), values)
+            connection.exec_driver_sql(self._insert_sql(table, block, adding), values)
             start, left = start + block, left - block
 
-    def _insert_sql(self, table: Table, rows: int) -> str:
-        known = self._inserts.get((table, rows))
+    def _insert_sql(self, table: Table, rows: int, adding: bool) -> str:
+        known = self._inserts.get((table, rows, adding))
         if known is None:
             columns = ", ".join(column.name for column in table.columns)
             row = f"({', '.join([self.mark] * len(table.columns))})"
             known = f"INSERT INTO {table.name} ({columns}) VALUES {', '.join([row] * rows)}"  # noqa: S608
-            self._inserts[table, rows] = known
+            if adding:
+                key, total = ", ".join(column.name for column in table.primary_key), list(table.columns)[-1].name
+                known += f" ON CONFLICT ({key}) DO UPDATE SET {total} = {table.name}.{total} + excluded.{total}"
+            self._inserts[table, rows, adding] = known
         return known
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ The order of effects, and what is true if the process dies there:
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -88,6 +88,7 @@ class Group:
         self._logs: dict[str, LogState] = {}
         self._tenants: dict[str, TenantState] = {}
         self._stale: set[str] = set()
+        self._totals: Counter[Row] = Counter()
 
     def absorb(self, unit: Unit) -> None:
         """Takes over what a finished unit staged."""
@@ -103,6 +104,8 @@ class Group:
             current = self._logs.get(tenant_id) or self._memory.logs[tenant_id]
             self._logs[tenant_id] = LogState(key_id, current.integrator)
         self._stale |= unit.changed_tenants
+        for key, requests in unit.totals.items():
+            self._totals[key] += requests
 
     def tenant(self, tenant_id: str) -> TenantState:
         """The tenant's state as this transaction sees it."""
@@ -123,6 +126,9 @@ class Group:
         for tenant_id, sealed_events in self._events.items():
             self._logs[tenant_id] = self._integrate(tenant_id, sealed_events)
         self.write_staged_rows()
+        self._database.add(
+            self.connection, schema.request_total, [(*key, added) for key, added in self._totals.items() if added]
+        )
         for tenant_id in tuple(self._stale):
             self.tenant(tenant_id)
 

@@ -127,6 +127,21 @@ def events_of_request(connection: Connection, tenant_id: str, request_id: str) -
     return [(row.leaf_index, row.kind, row.event_uuid) for row in rows]
 
 
+def entries_of_request(
+    connection: Connection, tenant_id: str, request_id: str, *, most: int, published: int
+) -> list[JsonObject]:
+    """The first entries about a request in the full view, oldest first."""
+    if not is_id(request_id):
+        return []
+    rows = connection.execute(
+        select(_E)
+        .where(_E.c.tenant_id == tenant_id, _E.c.request_id == request_id)
+        .order_by(_E.c.leaf_index)
+        .limit(most)
+    ).all()
+    return [_entries(connection, tenant_id, [row], published)[0] for row in rows]
+
+
 def leaf_index_of(connection: Connection, tenant_id: str, event_uuid: str) -> int | None:
     """Where an event stands in its log, or None."""
     if not is_id(event_uuid):

@@ -75,6 +75,12 @@ def list_members(connection: Connection, tenant_id: str) -> list[Membership]:
     return [_membership(row) for row in rows]
 
 
+def names_of(connection: Connection, tenant_id: str, person_ids: list[str]) -> dict[str, str]:
+    """What members with these ids are called: their name, or their address."""
+    rows = connection.execute(_members(tenant_id).where(_P.c.person_id.in_(person_ids)))
+    return {row.person_id: row.name or row.email for row in rows}
+
+
 def find_member(connection: Connection, tenant_id: str, person_id: str) -> Membership | None:
     """The tenant's member with this id, or None (another tenant's looks the same)."""
     if not is_id(person_id):

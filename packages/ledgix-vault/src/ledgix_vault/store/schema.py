@@ -186,10 +186,57 @@ clearance = Table(
     Column("pick_up_until", BigInteger),  # a reviewed approval must be fetched before
     Column("consumed_at", BigInteger),
     Column("session_hash", LargeBinary),  # SHA-256 of the session's id, null without one
+    # What people search by, out of request and decision; see `store.found_by`.
+    Column("tool_name", Text, nullable=False),
+    Column("agent_id", Text, nullable=False),
+    Column("parent_jti", Text),
+    Column("policy_id", Text, nullable=False),
+    Column("reason_code", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),  # engine | judge | person | key | system
     PrimaryKeyConstraint("tenant_id", "request_id"),
     UniqueConstraint("tenant_id", "jti"),
 )
 Index("ix_clearance_session", clearance.c.tenant_id, clearance.c.session_hash, clearance.c.requested_at)
+Index(
+    "ix_clearance_search",  # everything that a search without text looks at
+    clearance.c.tenant_id,
+    clearance.c.requested_at,
+    clearance.c.request_id,
+    clearance.c.outcome,
+    clearance.c.tool_name,
+    clearance.c.agent_id,
+    clearance.c.policy_id,
+    clearance.c.reason_code,
+    clearance.c.decided_by,
+)
+Index(
+    "ix_clearance_mints",
+    clearance.c.tenant_id,
+    clearance.c.original_request_id,
+    sqlite_where=clearance.c.original_request_id.is_not(None),
+    postgresql_where=clearance.c.original_request_id.is_not(None),
+)
+Index(
+    "ix_clearance_children",
+    clearance.c.tenant_id,
+    clearance.c.parent_jti,
+    sqlite_where=clearance.c.parent_jti.is_not(None),
+    postgresql_where=clearance.c.parent_jti.is_not(None),
+)
+
+request_total = Table(
+    "request_total",
+    metadata,
+    Column("tenant_id", Text, nullable=False),
+    Column("dimension", Text, nullable=False),  # all | tool | agent
+    Column("hour", Integer, nullable=False),  # since the Unix epoch, of asking
+    Column("name", Text, nullable=False),  # of the tool or agent; empty for all
+    Column("outcome", Text, nullable=False),
+    Column("decided_by", Text, nullable=False),  # empty for tools and agents
+    Column("requests", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "dimension", "hour", "name", "outcome", "decided_by"),
+    sqlite_with_rowid=False,
+)
 
 review = Table(
     "review",

@@ -9,7 +9,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, CursorResult, Executable, NestedTransaction, Table
@@ -27,7 +27,7 @@ Row = tuple[Any, ...]
 class Unit:
     """The hands of one operation in the transaction. Not thread-safe: it lives in the writer's thread."""
 
-    __slots__ = ("_group", "_savepoint", "changed_tenants", "events", "log_keys", "new_logs", "rows")
+    __slots__ = ("_group", "_savepoint", "changed_tenants", "events", "log_keys", "new_logs", "rows", "totals")
 
     def __init__(self, group: Group) -> None:
         self._group = group
@@ -37,6 +37,7 @@ class Unit:
         self.new_logs: dict[str, str] = {}
         self.log_keys: dict[str, str] = {}
         self.changed_tenants: set[str] = set()
+        self.totals: Counter[Row] = Counter()
 
     @property
     def now(self) -> int:
@@ -51,6 +52,10 @@ class Unit:
     def insert(self, table: Table, row: Row) -> None:
         """Stages a whole row, its values in the order of the table's columns."""
         self.rows[table].append(row)
+
+    def count(self, key: Row, requests: int) -> None:
+        """Adds so many requests to a total: the row of `request_total` with this key."""
+        self.totals[key] += requests
 
     def append(self, tenant_id: str, event: Event, intent: SealedIntent | None = None) -> SealedEvent:
         """Stages an event of the tenant's log; it gets its place in the tree when the group is written.

@@ -16,6 +16,7 @@ from ledgix_vault.reviews.review import Review
 from ledgix_vault.store import schema
 from ledgix_vault.store.clearances import clearance_row, review_row, settle
 from ledgix_vault.store.jobs import JobKind, job_row
+from ledgix_vault.store.totals import count
 from ledgix_vault.store.unit import Unit
 
 
@@ -39,6 +40,7 @@ def record_new(unit: Unit, clearance: Clearance, intent: Intent, quorum: int) ->
     """Stores a fresh clearance with its event, and opens its review when a person has to decide. What awaits a judge
     gets a job instead."""
     unit.insert(schema.clearance, clearance_row(clearance))
+    count(unit, clearance)
     if clearance.decision.needs_person:
         open_review(unit, clearance, quorum)
     elif clearance.decision.awaits_judge:

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from ledgix_vault.store import schema
 from ledgix_vault.store.clearances import WITH_DEADLINE, clearance_of_row, load_voters, review_of_row, session_hash
 from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, readable
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
+from ledgix_vault.store.found_by import found_by
 from ledgix_vault.store.tenants import stored_object
 from ledgix_vault.times import MICROSECONDS, rfc3339
 
@@ -113,6 +114,8 @@ def _differences(case: _Case, clearance: Clearance, newest: Entry) -> list[str]:
         different.append("outcome")
     if case.row.session_hash != session_hash(clearance.request.session_id):
         different.append("session_hash")
+    found = asdict(found_by(clearance))
+    different += [name for name, value in found.items() if getattr(case.row, name) != value]
     stated = {"reason": again.reason, "citations": again.citations}
     return different + differing(stated, {name: grounds[name] for name in stated})
 

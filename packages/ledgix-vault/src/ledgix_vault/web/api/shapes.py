@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from ledgix_vault.web.api.components import clearances, documents, keys, ledger, people, policies, reviews
+from ledgix_vault.web.api.components import clearances, documents, keys, ledger, people, policies, requests, reviews
 from ledgix_vault.web.api.components.terms import (
     STRING,
     Schema,
@@ -83,5 +83,6 @@ COMPONENTS: dict[str, Schema] = {
     **reviews.SHAPES,
     **people.SHAPES,
     **keys.SHAPES,
+    **requests.SHAPES,
     **ledger.SHAPES,
 }
