@@ -37,7 +37,9 @@ let waiting;
 const filledIn = "popover" in HTMLElement.prototype ? "details[open] form, :popover-open form" : "details[open] form";
 async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (answer.redirected || !answer.ok) { location.reload(); return; }
+  // Never `reload`: on the answer to a form that would send the form again.
+  if (answer.redirected && new URL(answer.url).pathname === "/app/sign-in") { location.assign(answer.url); return; }
+  if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of all("[data-live]")) {
     const next = fresh.getElementById(part.id);
