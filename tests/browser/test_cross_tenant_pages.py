@@ -1,0 +1,69 @@
+"""No page shows or changes anything of another tenant: its ids answer exactly like ids that nobody has."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import httpx2
+import pytest
+
+from forms import filled, forms_of
+from ledgix_vault.tenancy.people import Role
+from routes import GETS, POSTS, Route
+from scene import Scene, Side
+
+NOBODY = "00000000-0000-7000-8000-000000000000"
+WITH_IDS = [route for route in GETS + POSTS if set(route.parameters) - {"secret"}]
+
+
+def unknown_ids(side: Side) -> dict[str, str]:
+    """Ids like theirs that nobody has."""
+    return {name: _unknown(value) for name, value in side.ids.items()}
+
+
+def _unknown(value: str) -> str:
+    try:
+        UUID(value)
+    except ValueError:
+        return value if value.isdigit() else f"no-{value}"
+    return NOBODY
+
+
+@pytest.fixture(scope="module")
+def fields(scene: Scene) -> dict[str, dict[str, str]]:
+    """What the forms of our pages send, by where they send it."""
+    found: dict[str, dict[str, str]] = {}
+    with httpx2.Client(base_url=scene.url, cookies=scene.cookies("owner")) as owner:
+        for route in GETS:
+            with owner.stream("GET", path := route.filled(scene.ours.ids)) as answer:
+                if not answer.headers.get("content-type", "").startswith("text/html"):
+                    continue
+                for form in forms_of(answer.read().decode()):
+                    found[form.action or path] = filled(form)
+    return found
+
+
+@pytest.mark.parametrize("role", list(Role), ids=str)
+@pytest.mark.parametrize("route", WITH_IDS, ids=str)
+def test_another_tenant_s_id_is_unknown(
+    scene: Scene, fields: dict[str, dict[str, str]], route: Route, role: Role
+) -> None:
+    before = [len(side.tenant.entries()) for side in (scene.ours, scene.theirs)]
+    form = fields.get(route.filled(scene.ours.ids), {})
+    unknown = unknown_ids(scene.theirs)
+    with httpx2.Client(base_url=scene.url, cookies=scene.cookies(role)) as member:
+        answers = []
+        for ids in (scene.theirs.ids, unknown):
+            path = route.filled(ids)
+            data = form if route.method == "POST" else None
+            answer = member.request(route.method, path, data=data, headers={"Sec-Fetch-Site": "same-origin"})
+            text = answer.text
+            for name in sorted(ids, key=lambda each: -len(ids[each])):
+                text = text.replace(ids[name], f"{{{name}}}")
+            answers.append((answer.status_code, answer.headers.get("content-type"), text))
+    theirs, nobodys = answers
+    assert theirs == nobodys
+    assert theirs[0] in (404, 403), theirs
+    if role is Role.OWNER:
+        assert theirs[0] == 404, theirs
+    assert [len(side.tenant.entries()) for side in (scene.ours, scene.theirs)] == before

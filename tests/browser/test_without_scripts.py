@@ -1,0 +1,34 @@
+"""Whoever has no JavaScript gets in and out all the same."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from scene import PASSWORD, Scene
+from visits import Visit
+from watch import Watch
+
+
+def test_sign_in_and_out(scene: Scene, visit: Visit) -> None:
+    page = visit(java_script_enabled=False)
+    page.goto("/app/account")
+    page.get_by_label("E-mail").fill(scene.ours.people["reviewer"].email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{scene.url}/app/account")
+    page.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto("/app/account")
+    expect(page).to_have_url(f"{scene.url}/app/sign-in?next=%2Fapp%2Faccount")
+
+
+def test_a_wrong_password_says_so_and_keeps_the_address(scene: Scene, visit: Visit, watch: Watch) -> None:
+    watch.expect(422)
+    page = visit(java_script_enabled=False)
+    page.goto("/app/sign-in")
+    page.get_by_label("E-mail").fill(email := scene.ours.people["auditor"].email)
+    page.get_by_label("Password", exact=True).fill("something else")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("wrong")
+    expect(page.get_by_label("E-mail")).to_have_value(email)
+    expect(page.get_by_label("Password", exact=True)).to_have_value("")
