@@ -42,8 +42,8 @@ _MARK_MAIN_ACTION = """() => {
   const shown = each => each.getClientRects().length > 0;
   const able = "a[href], button:not([disabled]), input:not([type=hidden]):not([disabled]), select, textarea, summary";
   const main = document.querySelector("main");
-  const primary = [...main.querySelectorAll("[data-kind=primary]")].find(shown);
-  const action = primary ?? [...main.querySelectorAll(able)].find(shown);
+  const found = selector => [...main.querySelectorAll(selector)].find(each => shown(each) && !each.closest(".note"));
+  const action = found(".button[data-kind=primary], .button[data-kind=good]") ?? found(able);
   action?.setAttribute("data-main-action", "");
   return Boolean(action);
 }"""

@@ -11,11 +11,16 @@ from fastapi.routing import APIRoute
 from ledgix_vault.web.dashboard.app import PAGES, PREFIX
 
 NOT_PAGES = {"/app/events": "a stream"}
+VARIANTS = {
+    "/app/reviews": ["?status=any", "?status=expired"],
+    "/app/reviews/batch": ["?id={request_id}"],
+}
+"""Pages that show something else when they are asked with a query."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """A method and a path; `parameters` are the names in the path's braces."""
+    """A method and a path, with its query; `parameters` are the names in braces."""
 
     method: str
     path: str
@@ -43,5 +48,9 @@ def _registered(method: str) -> list[Route]:
     ]
 
 
-GETS = [route for route in _registered("GET") if route.path not in NOT_PAGES]
+def _with_variants(route: Route) -> list[Route]:
+    return [route, *(Route("GET", route.path + query) for query in VARIANTS.get(route.path, ()))]
+
+
+GETS = [each for route in _registered("GET") if route.path not in NOT_PAGES for each in _with_variants(route)]
 POSTS = _registered("POST")
