@@ -23,6 +23,7 @@ demo: $(STAMP) ## run the main job on a temporary Vault and show what happened
 	@$(BIN)/python examples/refunds/demo.py
 
 test: $(STAMP) ## run every test
+	@tests/browser/install-chromium
 	$(BIN)/python -m pytest
 
 check: $(STAMP) ## lint, types and import contracts
@@ -46,4 +47,4 @@ lock: ## pin what the pyproject.toml files and requirements-dev.in ask for (need
 		packages/ledgix/pyproject.toml packages/ledgix-vault/pyproject.toml requirements-dev.in -o requirements.lock
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) artefacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

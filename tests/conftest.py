@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +19,15 @@ from running_vault import RunningVault, Tenant, running_vault, succeeded  # noqa
 from wire import LARGE, MEDIUM, SMALL, TOOL, mint  # noqa: E402
 
 TENANTS = 180
+SCREENSHOTS = Path(__file__).parents[1] / "artefacts" / "screenshots"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the browser tests left to look at, or that they did not run."""
+    if shutil.which("chromium") is None:
+        terminalreporter.section("THE BROWSER TESTS DID NOT RUN: NO CHROMIUM (see tests/browser/install-chromium)")
+    elif SCREENSHOTS.is_dir():
+        terminalreporter.write_line(f"Screenshots of the dashboard are in {SCREENSHOTS}")
 
 
 @pytest.fixture(scope="session")

@@ -230,14 +230,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_vault(directory: Path, tenants: int = 1, **settings: Any) -> Iterator[tuple[RunningVault, list[Tenant]]]:
-    """A fresh Vault with so many tenants; `settings` by name, for example `jwt_ttl=1`."""
+def running_vault(
+    directory: Path, tenants: int = 1, *, before: Callable[[list[Tenant]], None] = lambda _: None, **settings: Any
+) -> Iterator[tuple[RunningVault, list[Tenant]]]:
+    """A fresh Vault with so many tenants; `settings` by name, for example `jwt_ttl=1`. `before` gets the tenants while
+    nobody serves them yet."""
     environment = {f"VAULT_{name.upper()}": str(value) for name, value in settings.items()}
     vault = RunningVault(directory / "vault", environment)
     made = _initialise(vault)
     prepared = [_tenant(vault, *found) for found in _provision(vault.data, tenants)]
-    vault.start()
+    before(prepared)
     try:
+        vault.start()
         assert vault.key(made["api_key"]).get("/ledger").status_code == 200
         yield vault, prepared
         vault.stop()

@@ -94,7 +94,7 @@ def _article(operation: _Operation, known: dict[str, Schema]) -> str:
         f'<article id="{operation.anchor}"><h3>{_method(operation)}'
         f" <code>{escape(operation.path)}</code></h3>"
         f"<p>{_prose(operation.described.get('description', ''))}</p>{who}"
-        f"<h4>Example</h4><pre><code>{escape(_curl(operation))}</code></pre>"
+        f"<h4>Example</h4><pre tabindex=0><code>{escape(_curl(operation))}</code></pre>"
         f"{_parameters(operation)}{_body(operation, known)}{_answers(operation, known)}</article>"
     )
 
@@ -234,5 +234,5 @@ same, with <code>Idempotency-Replayed: true</code>, and nothing happens twice. W
 seconds of <code>Retry-After</code> on 429 and 503. Bodies are strict JSON: at most 256 KiB, no member name twice, no
 numbers that a double can't hold.</p>
 <h4>Set once for the examples below</h4>
-<pre><code>export LEDGIX_VAULT_URL=http://127.0.0.1:8000
+<pre tabindex=0><code>export LEDGIX_VAULT_URL=http://127.0.0.1:8000
 export LEDGIX_VAULT_API_KEY=lgx_…</code></pre></article>"""
