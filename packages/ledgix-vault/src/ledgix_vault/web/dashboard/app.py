@@ -14,14 +14,14 @@ from ledgix_vault.vault import Vault
 from ledgix_vault.web import problems
 from ledgix_vault.web.dashboard.door import SignInNeeded
 from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, render, statics
-from ledgix_vault.web.dashboard.pages import account, people, sign_in
+from ledgix_vault.web.dashboard.pages import account, overview, people, requests, sign_in
 from ledgix_vault.web.dashboard.security import App, Guarded
 from ledgix_vault.web.event_stream import answer_with_events
 from ledgix_vault.web.problems import Problem
 from ledgix_vault.worker import Worker
 
 PREFIX = "/app"
-PAGES = (sign_in, account, people)
+PAGES = (sign_in, overview, requests, account, people)
 """What the dashboard has."""
 
 FOREVER = "public, max-age=31536000, immutable"
