@@ -7,6 +7,7 @@ from typing import Any
 from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.errors import NotFound
+from ledgix_vault.operations.steps.clauses import clauses_of
 from ledgix_vault.operations.steps.requests import row_of, token_of
 from ledgix_vault.reviews.review import Review
 from ledgix_vault.store.clearances import find_clearance, find_clearance_by_jti, find_review
@@ -49,7 +50,7 @@ async def read_request(vault: Vault, caller: Caller, request_id: str) -> JsonObj
             **row_of(clearance, full=full),
             "redacted": not full,
             "request": clearance.request.to_json() if full else {},
-            "decision": _decision(clearance, names) if full else {},
+            "decision": _decision(connection, clearance, names) if full else {},
             "token": token_of(clearance, now),
             "review": None if review is None else _review(review, now, names, full=full),
             "reported": None if report is None else _reported(report.answer(""), full=full),
@@ -60,13 +61,14 @@ async def read_request(vault: Vault, caller: Caller, request_id: str) -> JsonObj
     return await vault.store.read(read)
 
 
-def _decision(clearance: Clearance, names: dict[str, str]) -> JsonObject:
+def _decision(connection: Connection, clearance: Clearance, names: dict[str, str]) -> JsonObject:
     decision = clearance.decision
     return {
         **decision.for_ledger(),
         "reason": decision.reason,
         "action_category": decision.action_category,
         "citations": list(decision.citations),
+        "clauses": clauses_of(connection, clearance.tenant_id, decision.citations),
         "trace": list(decision.trace),
         "limits": [finding.to_json() for finding in decision.limits],
         "shadow": list(decision.shadow),

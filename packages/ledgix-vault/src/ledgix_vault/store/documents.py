@@ -6,6 +6,7 @@ ledger event is the caller's part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ HEADING_WEIGHT, TEXT_WEIGHT = "A", "B"
 WORDS = "setweight(to_tsvector('english', heading), 'A') || setweight(to_tsvector('english', text), 'B')"
 """What PostgreSQL indexes of a chunk."""
 _THEIRS = "FROM document_chunk WHERE tenant_id = :tenant_id AND document_version_id = :document_version_id"
+MOST_PLACES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,32 @@ def load_chunks(connection: Connection, tenant_id: str, document_version_id: str
         .order_by(_C.c.ordinal)
     )
     return [StoredChunk(row.ordinal, chunk_of_row(row), row.text) for row in rows]
+
+
+def find_chunk_with(
+    connection: Connection, tenant_id: str, version_ids: Sequence[str], words: str, section: str
+) -> tuple[str, StoredChunk] | None:
+    """The first chunk of these versions in which the very words stand, one below the heading `section` if there is
+    such; with the version's id. None if they stand in none."""
+    if not version_ids or "\0" in words:
+        return None
+    rows = connection.execute(
+        select(_C)
+        .where(
+            _C.c.tenant_id == tenant_id,
+            _C.c.document_version_id.in_(version_ids),
+            _C.c.text.contains(words, autoescape=True),
+        )
+        .order_by(_C.c.document_version_id, _C.c.ordinal)
+        .limit(MOST_PLACES)
+    )
+    found = [
+        (row.document_version_id, StoredChunk(row.ordinal, chunk_of_row(row), row.text))
+        for row in rows
+        if words in row.text
+    ]
+    below = [each for each in found if " › ".join(each[1].chunk.heading) == section]
+    return next(iter(below or found), None)
 
 
 def version_of_row(row: Any) -> DocumentVersion:

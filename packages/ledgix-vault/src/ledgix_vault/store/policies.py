@@ -92,6 +92,11 @@ def find_version_in(
     return _one(connection, _P.c.tenant_id == tenant_id, _P.c.policy_id == policy_id, _P.c.state == str(state))
 
 
+def version_by_id(connection: Connection, tenant_id: str, version_id: str) -> PolicyVersion | None:
+    """The version with this id, or None (another tenant's looks the same)."""
+    return _one(connection, _P.c.tenant_id == tenant_id, _P.c.policy_version_id == version_id)
+
+
 def load_version(connection: Connection, tenant_id: str, version_id: str) -> PolicyVersion:
     """The version with this id, which must exist."""
     found = _one(connection, _P.c.tenant_id == tenant_id, _P.c.policy_version_id == version_id)

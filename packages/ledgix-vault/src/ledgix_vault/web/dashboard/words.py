@@ -8,7 +8,9 @@ from html import escape
 
 from markupsafe import Markup
 
+from ledgix_vault.limits.demands import CALLS
 from ledgix_vault.policy.money import MINOR_DIGITS
+from ledgix_vault.policy.parts import CALENDAR_WINDOWS, EVER
 from ledgix_vault.times import MICROSECONDS, rfc3339
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -60,6 +62,21 @@ def money(amount: object, currency: object = "") -> str:
     return f"{exact:,.{places}f} {currency}".strip()
 
 
+def quantity(amount: str, unit: str) -> str:
+    """What a limit counts: `12 calls`, an amount of money, or a plain number."""
+    if not amount:
+        return "–"
+    exact = Decimal(amount)
+    return plural(int(exact), "call") if unit == CALLS else money(exact, unit) if unit else f"{exact:,f}"
+
+
+def window(name: str) -> str:
+    """A limit's window in words."""
+    if name in CALENDAR_WINDOWS:
+        return "today" if name == "day" else f"this {name}"
+    return "in all" if name == EVER else f"in {name[:-1]} {name[-1:]}"
+
+
 def words(name: object) -> str:
     """A name from the wire as words: `pending_review` → `pending review`."""
     return str(name).replace("_", " ")
@@ -102,6 +119,8 @@ FILTERS = {
     "device": device,
     "duration": duration,
     "money": money,
+    "quantity": quantity,
+    "window": window,
     "words": words,
     "plural": plural,
 }

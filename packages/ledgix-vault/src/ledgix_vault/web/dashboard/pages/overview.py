@@ -1,0 +1,96 @@
+"""The first page: what happened lately, in figures, and the newest requests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from ledgix_vault.clearance.decision import Outcome
+from ledgix_vault.clearance.overview import Range
+from ledgix_vault.clearance.searching import Sought
+from ledgix_vault.operations.read_overview import read_overview
+from ledgix_vault.operations.search_requests import search_requests
+from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.times import MICROSECONDS, read_moment
+from ledgix_vault.web.dashboard.charts import Chart, Series, columns
+from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, render
+from ledgix_vault.web.dashboard.readable import summary
+from ledgix_vault.web.dashboard.words import duration
+
+router = APIRouter()
+NEWEST = 12
+RANGES = {Range.DAY: "24 hours", Range.WEEK: "7 days", Range.MONTH: "30 days"}
+SERIES = (
+    ("approved", Outcome.APPROVED),
+    ("denied", Outcome.DENIED),
+    ("waiting", Outcome.PENDING),
+    ("expired", Outcome.EXPIRED),
+    ("cancelled", Outcome.CANCELLED),
+)
+LABELS = {Range.DAY: "%H:%M", Range.WEEK: "%a %H:%M", Range.MONTH: "%-d %b"}
+
+
+@router.get("/")
+async def get_overview(request: Request, vault: TheVault, member: SignedIn) -> Response:
+    """Figures of the last day, week or month; what happens meanwhile appears by itself."""
+    told = request.query_params.get("range", "")
+    span = Range(told) if told in tuple(Range) else Range.DAY
+    figures: Any = await read_overview(vault, member, span)
+    newest = await search_requests(vault, member, Sought(), limit=NEWEST, cursor="")
+    schemas = vault.store.tenant(member.tenant_id).snapshot.schemas
+    return render(
+        request,
+        "overview.html",
+        member=member,
+        title="Overview",
+        figures=figures,
+        chart=_chart(figures, span),
+        span=span,
+        ranges=RANGES,
+        newest=[{**row, "summary": _summary(row, schemas)} for row in newest.requests],
+        automatic=_percent(figures["decided_without_a_person"], figures["decided"]),
+        oldest=_waits_since(figures["reviews"]["oldest_opened_at"], vault.clock()),
+        budgets=[_budget(limit) for limit in figures["budgets"]],
+        may_review=member.allows(Scope.REVIEW),
+    )
+
+
+def _chart(figures: Any, span: Range) -> Chart:
+    steps = figures["steps"]
+    labels = [f"{datetime.fromisoformat(step['at']).astimezone(UTC):{LABELS[span]}}" for step in steps]
+    series = [
+        Series(name, str(outcome), tuple(step[outcome] for step in steps))
+        for name, outcome in SERIES
+        if figures["outcomes"][outcome] or outcome in (Outcome.APPROVED, Outcome.DENIED)
+    ]
+    return columns("Requests by outcome", labels, series)
+
+
+def _summary(row: Any, schemas: Any) -> str:
+    schema = schemas.get(row["tool_name"])
+    return summary(row["tool_args"], schema.money if schema is not None else None)
+
+
+def _waits_since(opened_at: str | None, now: int) -> str:
+    since = read_moment(opened_at) if opened_at else None
+    return "" if since is None else f"the oldest for {duration((now - since) / MICROSECONDS)}"
+
+
+def _percent(part: int, whole: int) -> str:
+    """Never 100 % of almost all, nor 0 % of a few."""
+    if not whole:
+        return "–"
+    percent = round(100 * part / whole)
+    if percent in (0, 100) and part not in (0, whole):
+        return "< 1 %" if percent == 0 else "> 99 %"
+    return f"{percent} %"
+
+
+def _budget(limit: Any) -> dict[str, Any]:
+    """A limit with what was used of it; `share` is whole percent for the bar, at most 100."""
+    used = limit["budgets"][0]["used"] if limit["budgets"] else "0"
+    most = float(limit["maximum"])
+    return {**limit, "used": used, "share": min(100, round(100 * float(used) / most)) if most else 100}
