@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -21,7 +22,7 @@ from ledgix import (
     TokenReplayed,
     VaultRefused,
 )
-from running_vault import Tenant, decide_soon
+from running_vault import Tenant, decide_soon, succeeded
 
 APPROVED, REVIEWED, DENIED = {"amount": 45}, {"amount": 450}, {"amount": 4500}
 TOOL = "stripe_refund"
@@ -91,6 +92,25 @@ def test_a_review_blocks(client: Ledgix, reviewer: Ledgix, refunds: Tenant) -> N
         client.request_clearance(TOOL, REVIEWED, review_timeout=0.05)
     assert len(list(reviewer.reviews())) == 1
     assert len(list(reviewer.reviews(None, page_size=1))) == 3
+
+
+def test_who_waits_is_told_and_needs_not_look(refunds: Tenant, connect: ConnectOwn) -> None:
+    """With an interval that nobody would sit out, and also with a key that only asks."""
+    made = succeeded(refunds.full.post("/api-keys", {"name": "asks", "scopes": ["clearance"]}))
+    asks_only = refunds.vault.key(made["api_key"])
+
+    async def wait_async() -> bool:
+        patient = settings_for(refunds, asks_only, review_poll_interval=600, review_timeout=600)
+        async with AsyncLedgix(patient) as client:
+            return (await client.request_clearance(TOOL, REVIEWED)).is_approved
+
+    client = connect(asks_only, review_poll_interval=600, review_timeout=600)
+    began = time.monotonic()
+    for wait in (lambda: client.request_clearance(TOOL, REVIEWED).is_approved, lambda: asyncio.run(wait_async())):
+        person = decide_soon(refunds, approved=True)
+        assert wait()
+        person.join()
+    assert time.monotonic() - began < 100
 
 
 def test_a_review_that_expires(client: Ledgix, full: Ledgix) -> None:

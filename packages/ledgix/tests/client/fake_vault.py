@@ -89,6 +89,9 @@ class FakeVault(FakeLog):
         self.tamper_answer: Callable[[str, dict], dict] = lambda _path, answer: answer
         self.tamper_claims: Callable[[dict], dict] = lambda claims: claims
         self.memories = ReplayMemories()
+        self.streams: list[Callable[[], tuple[int, str, str]]] = []
+        """What each stream that is opened answers: status, type, text. Without any it is an older Vault."""
+        self.followed: list[Seen] = []
 
     # Clients of this Vault
 
@@ -150,6 +153,10 @@ class FakeVault(FakeLog):
         await send({"type": "http.response.body", "body": answer})
 
     def handle(self, method: str, path: str, query: str, headers: dict, body: bytes) -> tuple[int, dict, bytes]:
+        if path == "/events":
+            self.followed.append(Seen(method, f"{path}?{query}", headers, body))
+            status, kind, text = self.streams.pop(0)() if self.streams else (404, "application/problem+json", "{}")
+            return status, {"Content-Type": kind}, text.encode()
         self.seen.append(Seen(method, path, headers, body))
         fault = self.faults.pop(0) if self.faults else ("none",)
         match fault:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from typing import Self, TypeVar, Unpack
+from typing import Self, TypeVar, Unpack, assert_never
 from weakref import WeakKeyDictionary
 
 import anyio
@@ -29,8 +29,9 @@ from ledgix.client.asked import CallDetails, ClearanceRequest
 from ledgix.client.clearances import CANCELLED, Patience
 from ledgix.client.core import Core
 from ledgix.client.errors import ReviewPending
-from ledgix.client.flow import Clock, Flow, Incoming, NoReply, Reply, Request, Sleep
+from ledgix.client.flow import Clock, Flow, Follow, Incoming, NoReply, Reply, Request, Sleep
 from ledgix.client.ledger import LedgerEntry, LedgerVerification, ProofBundle
+from ledgix.client.news import MOST_STREAMS, is_stream
 from ledgix.client.replay import PROCESS_WIDE, ReplayMemories
 from ledgix.client.settings import ClientSettings, ModeName
 from ledgix.formats.bundles import ConsistencyProof, InclusionProof
@@ -58,6 +59,7 @@ class AsyncLedgix:
         self.settings = settings or ClientSettings.from_environment()
         self._core = Core.wire(self.settings, memories=memories, clock=clock)
         self._sleep = sleep
+        self._streams = 0
         self._transport = transport
         self._clients: WeakKeyDictionary[object, httpx2.AsyncClient] = WeakKeyDictionary()
 
@@ -293,10 +295,15 @@ class AsyncLedgix:
                     result: T = finished.value
                     return result
                 incoming = None
-                if isinstance(step, Sleep):
-                    await self._sleep(step.seconds)
-                else:
-                    incoming = await self._send(step)
+                match step:
+                    case Sleep(seconds):
+                        await self._sleep(seconds)
+                    case Follow():
+                        incoming = await self._follow(step)
+                    case Request():
+                        incoming = await self._send(step)
+                    case _:
+                        assert_never(step)
 
     def _http(self) -> httpx2.AsyncClient:
         # Connections belong to an event loop, and one process may run several, one after the other or in threads.
@@ -317,6 +324,31 @@ class AsyncLedgix:
         except httpx2.RequestError as error:
             return NoReply(f"{type(error).__name__}: {error}")
         return Reply(response.status_code, dict(response.headers), response.content)
+
+    async def _follow(self, step: Follow) -> Reply | NoReply | None:
+        if self._streams >= MOST_STREAMS:
+            return NoReply("this client follows enough streams")
+        self._streams += 1
+        try:
+            with anyio.move_on_after(step.seconds):
+                return await self._followed(step)
+            return None
+        except httpx2.RequestError as error:
+            return NoReply(f"{type(error).__name__}: {error}")
+        finally:
+            self._streams -= 1
+
+    async def _followed(self, step: Follow) -> Reply | NoReply:
+        request = step.request
+        async with self._http().stream(
+            request.method, request.path, headers=dict(request.headers), timeout=None
+        ) as response:
+            if not is_stream(response.status_code, response.headers):
+                return NoReply(f"no stream: {response.status_code}")
+            async for line in response.aiter_lines():
+                if step.is_it(line):
+                    return Reply(response.status_code, dict(response.headers), line.encode())
+        return NoReply("the stream ended")
 
 
 class AsyncPendingReview:

@@ -32,7 +32,8 @@ from ledgix.client.errors import (
     VaultUnreachable,
 )
 from ledgix.client.exchange import Exchange
-from ledgix.client.flow import Flow, Sleep
+from ledgix.client.flow import Flow, NoReply, Sleep
+from ledgix.client.news import follow_request
 from ledgix.client.problems import consume_error, mint_error
 from ledgix.client.requests import segment
 from ledgix.client.retry import ONCE, RetryPolicy
@@ -41,6 +42,7 @@ from ledgix.client.tokens import TokenVerifier, refuse_unasked_change
 from ledgix.formats.json import JsonObject
 
 CANCELLED = "cancelled by the agent"
+_NO_NEWS = NoReply("no stream is followed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Clearances:
         return (yield from self._admit(clearance))
 
     def wait(self, request_id: str, request: ClearanceRequest | None, patience: Patience) -> Flow[Clearance]:
-        """The approval of an earlier request, as soon as there is one; looks at once, then at each interval."""
+        """The approval of an earlier request, as soon as there is one; looks at once, then when there is news."""
         clearance = yield from self._decision(request_id, request, patience, None)
         return (yield from self._admit(clearance))
 
@@ -132,17 +134,23 @@ class Clearances:
     def _decision(
         self, request_id: str, request: ClearanceRequest | None, patience: Patience, latest: Clearance | None
     ) -> Flow[Clearance]:
-        """Looks until something is decided. A Vault that is away for a while costs time, not the request."""
+        """Looks until something is decided: when the Vault tells of it, or else at each interval. A Vault that is away
+        for a while costs time, not the request."""
         timeout = self.settings.review_timeout if patience.timeout is None else patience.timeout
         interval = self.settings.review_poll_interval if patience.poll_interval is None else patience.poll_interval
         deadline = self.exchange.clock.monotonic() + timeout
         trouble: VaultError | None = None
+        may_follow = True
         while latest is None or latest.is_open:
             if latest is not None or trouble is not None:
                 left = deadline - self.exchange.clock.monotonic()
                 if left <= 0:
                     raise _out_of_patience(latest, trouble, timeout)
-                yield Sleep(min(interval, left))
+                news = (yield follow_request(self.exchange.build, request_id, left)) if may_follow else _NO_NEWS
+                # What was told once is told again, and a stream that isn't there won't be: then looking is enough.
+                may_follow = news is None
+                if isinstance(news, NoReply):
+                    yield Sleep(min(interval, left))
             try:
                 latest = yield from self._look(request_id, request, ONCE)
                 trouble = None

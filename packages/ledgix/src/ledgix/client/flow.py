@@ -1,8 +1,8 @@
 """The steps of which every conversation with the Vault is made. No I/O here.
 
-A `Flow` is a generator: it yields a `Request` to send or a `Sleep`, is sent what came back (`Incoming`), and returns
-its result. All rules (retries, waiting, checking of answers) live in flows; a sender only transports and sleeps, so
-that the sync and the async client cannot differ in what they accept.
+A `Flow` is a generator: it yields a `Request` to send, a `Sleep` or a `Follow`, is sent what came back (`Incoming`),
+and returns its result. All rules (retries, waiting, checking of answers) live in flows; a sender only transports and
+sleeps, so that the sync and the async client cannot differ in what they accept.
 """
 
 from __future__ import annotations
@@ -32,6 +32,18 @@ class Sleep:
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """Read the lines that answer this request, for so many seconds at most, until one `is_it`.
+
+    What comes back: the `Reply` whose body is that line, None when the time is over, `NoReply` without a stream.
+    """
+
+    request: Request
+    seconds: float
+    is_it: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """An HTTP answer, whatever its status. Header names are lower case."""
 
@@ -47,7 +59,7 @@ class NoReply:
     trouble: str
 
 
-Step: TypeAlias = Request | Sleep
+Step: TypeAlias = Request | Sleep | Follow
 Incoming: TypeAlias = Reply | NoReply | None
 Flow: TypeAlias = Generator[Step, Incoming, T]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import Self, TypeVar, Unpack
+from typing import Self, TypeVar, Unpack, assert_never
 
 import httpx2
 
@@ -26,8 +27,9 @@ from ledgix.client.asked import CallDetails, ClearanceRequest
 from ledgix.client.clearances import CANCELLED, Patience
 from ledgix.client.core import Core
 from ledgix.client.errors import ReviewPending
-from ledgix.client.flow import Clock, Flow, Incoming, NoReply, Reply, Request, Sleep
+from ledgix.client.flow import Clock, Flow, Follow, Incoming, NoReply, Reply, Request, Sleep
 from ledgix.client.ledger import LedgerEntry, LedgerVerification, ProofBundle
+from ledgix.client.news import MOST_STREAMS, is_stream
 from ledgix.client.replay import PROCESS_WIDE, ReplayMemories
 from ledgix.client.settings import ClientSettings, ModeName
 from ledgix.formats.bundles import ConsistencyProof, InclusionProof
@@ -53,8 +55,10 @@ class Ledgix:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.settings = settings or ClientSettings.from_environment()
-        self._core = Core.wire(self.settings, memories=memories, clock=clock)
+        self._clock = clock or Clock()
+        self._core = Core.wire(self.settings, memories=memories, clock=self._clock)
         self._sleep = sleep
+        self._streams = threading.BoundedSemaphore(MOST_STREAMS)
         self._http = httpx2.Client(
             base_url=self.settings.vault_url, timeout=self.settings.vault_timeout, transport=transport
         )
@@ -288,10 +292,15 @@ class Ledgix:
                     result: T = finished.value
                     return result
                 incoming = None
-                if isinstance(step, Sleep):
-                    self._sleep(step.seconds)
-                else:
-                    incoming = self._send(step)
+                match step:
+                    case Sleep(seconds):
+                        self._sleep(seconds)
+                    case Follow():
+                        incoming = self._follow(step)
+                    case Request():
+                        incoming = self._send(step)
+                    case _:
+                        assert_never(step)
 
     def _send(self, request: Request) -> Reply | NoReply:
         try:
@@ -301,6 +310,31 @@ class Ledgix:
         except httpx2.RequestError as error:
             return NoReply(f"{type(error).__name__}: {error}")
         return Reply(response.status_code, dict(response.headers), response.content)
+
+    def _follow(self, step: Follow) -> Reply | NoReply | None:
+        if not self._streams.acquire(blocking=False):
+            return NoReply("this client follows enough streams")
+        request, clock = step.request, self._clock
+        deadline = clock.monotonic() + step.seconds
+        timeout = httpx2.Timeout(self.settings.vault_timeout, read=step.seconds)
+        try:
+            with self._http.stream(
+                request.method, request.path, headers=dict(request.headers), timeout=timeout
+            ) as response:
+                if not is_stream(response.status_code, response.headers):
+                    return NoReply(f"no stream: {response.status_code}")
+                for line in response.iter_lines():
+                    if step.is_it(line):
+                        return Reply(response.status_code, dict(response.headers), line.encode())
+                    if clock.monotonic() >= deadline:
+                        return None
+            return NoReply("the stream ended")
+        except httpx2.ReadTimeout:
+            return None
+        except httpx2.RequestError as error:
+            return NoReply(f"{type(error).__name__}: {error}")
+        finally:
+            self._streams.release()
 
 
 class PendingReview:
