@@ -71,10 +71,11 @@ def quantity(amount: str, unit: str) -> str:
 
 
 def window(name: str) -> str:
-    """A limit's window in words."""
-    if name in CALENDAR_WINDOWS:
-        return "today" if name == "day" else f"this {name}"
-    return "in all" if name == EVER else f"in {name[:-1]} {name[-1:]}"
+    """A limit's window in words: `this month (UTC)`, `in 24 h`, `in all`."""
+    span, _, zone = name.partition(" ")
+    if span in CALENDAR_WINDOWS:
+        return f"{'today' if span == 'day' else f'this {span}'}{f' ({zone})' if zone else ''}"
+    return "in all" if span == EVER else f"in {span[:-1]} {span[-1:]}"
 
 
 def words(name: object) -> str:

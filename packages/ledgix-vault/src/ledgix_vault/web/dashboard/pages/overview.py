@@ -50,7 +50,7 @@ async def get_overview(request: Request, vault: TheVault, member: SignedIn) -> R
         chart=_chart(figures, span),
         span=span,
         ranges=RANGES,
-        newest=[{**row, "summary": _summary(row, schemas)} for row in newest.requests],
+        newest=[_feed(row, schemas) for row in newest.requests],
         automatic=_percent(figures["decided_without_a_person"], figures["decided"]),
         oldest=_waits_since(figures["reviews"]["oldest_opened_at"], vault.clock()),
         budgets=[_budget(limit) for limit in figures["budgets"]],
@@ -69,9 +69,10 @@ def _chart(figures: Any, span: Range) -> Chart:
     return columns("Requests by outcome", labels, series)
 
 
-def _summary(row: Any, schemas: Any) -> str:
+def _feed(row: Any, schemas: Any) -> dict[str, Any]:
     schema = schemas.get(row["tool_name"])
-    return summary(row["tool_args"], schema.money if schema is not None else None)
+    called = summary(row["tool_args"], schema.money if schema is not None else None)
+    return {**row, "summary": called, "asked_at": read_moment(row["requested_at"])}
 
 
 def _waits_since(opened_at: str | None, now: int) -> str:

@@ -196,7 +196,7 @@ async function checkKeys({ bundle, keys }) {
   }
   for (const { record, name } of keys.values()) {
     const parts = ["attestation_payload", "attestation_signature", "attestation_key_id"].filter((part) => record[part]);
-    need(parts.length === (record.attestation_status === "attested" ? 3 : 0), `the record of the key ${name} doesn't say who vouches for it`);
+    need({ 3: "attested", 0: "initial" }[parts.length] === record.attestation_status, `the record of the key ${name} doesn't say who vouches for it`);
     if (!record.attestation_key_id || !keys.has(record.attestation_key_id)) continue;
     need(record.attestation_key_id !== name, "a key vouches for itself");
     const payload = unb64url(record.attestation_payload, "an attestation");
