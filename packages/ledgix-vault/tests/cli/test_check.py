@@ -424,11 +424,15 @@ EDITS = {
     "a review's reason": ("UPDATE review SET review_reason = '\"x\"' WHERE status = 'denied'", "another reason"),
     "a review gone": (f"DELETE FROM review WHERE {PENDING}", "its review is missing"),
     "a review nobody needed": (
-        "INSERT INTO review SELECT tenant_id, request_id, 'pending', requested_at, requested_at, 1, NULL, NULL, ''"
+        "INSERT INTO review SELECT tenant_id, request_id, 'pending', requested_at, requested_at, 1, NULL, NULL, '',"
+        " x'00', '', '[]', NULL"
         f" FROM clearance WHERE {CONSUMED}",
         "needed none",
     ),
-    "a vote": (f"INSERT INTO review_vote SELECT {ACME}, request_id, 'me', '', 0 FROM review WHERE {PENDING}", "votes"),
+    "a vote": (
+        f"INSERT INTO review_vote SELECT {ACME}, request_id, 'me', '', 0, '' FROM review WHERE {PENDING}",
+        "votes",
+    ),
     "a vote gone": ("DELETE FROM review_vote", "votes"),
     # what decides
     "a setting": ("UPDATE tenant SET settings = json_set(settings, '$.quorum', 1) WHERE name = 'acme'", "quorum"),

@@ -34,6 +34,8 @@ MOVES: dict[tuple[str, str], tuple[str, ...]] = {
     (PROCESSING, EventKind.REVIEW_CANCELLED_BY_AGENT): ("cancelled",),
     (NOTHING, EventKind.TOKEN_MINTED): ("approved",),
     ("pending", EventKind.REVIEW_VOTED): ("pending",),
+    ("pending", EventKind.REVIEW_SECOND_REQUESTED): ("pending",),
+    ("pending", EventKind.REVIEW_ESCALATED): ("pending",),
     ("pending", EventKind.REVIEW_DECIDED): ("approved", "denied"),
     ("pending", EventKind.REVIEW_EXPIRED): ("expired",),
     ("pending", EventKind.REVIEW_CANCELLED_BY_AGENT): ("cancelled",),

@@ -42,17 +42,18 @@ class DeciderType(StrEnum):
 
 class Decider(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who decided; `id` is a key or person id, `""` for engine and system. `assurance` is how a person had shown who
-    they are, `""` for everybody else."""
+    they are, `role` in which role they acted; both `""` for everybody else."""
 
     type: DeciderType
     id: str = ""
     assurance: str = ""
+    role: str = ""
 
 
 def decider_of(caller: Caller) -> Decider:
     """The caller as the one who decides."""
     if isinstance(caller, Member):
-        return Decider(DeciderType.PERSON, caller.person_id, str(caller.assurance))
+        return Decider(DeciderType.PERSON, caller.person_id, str(caller.assurance), str(caller.role))
     return Decider(DeciderType.KEY, caller.key_id)
 
 

@@ -50,8 +50,10 @@ def clearance_intent(
 
 
 def shown_by(actor: Decider) -> JsonObject:
-    """How a person who acted had shown who they are, for the metadata of the event; nothing for everybody else."""
-    return {"assurance": actor.assurance} if actor.assurance else {}
+    """How a person who acted had shown who they are, and in which role they acted, for the metadata of the event;
+    nothing for everybody else."""
+    shown: JsonObject = {"assurance": actor.assurance} if actor.assurance else {}
+    return shown | {"acted_as": actor.role} if actor.role else shown
 
 
 def clearance_event(clearance: Clearance, intent: JsonObject, *, event_uuid: str, accepted_at: str) -> Event:

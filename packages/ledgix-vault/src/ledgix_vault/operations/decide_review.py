@@ -1,45 +1,20 @@
-"""Deciding a review: approve, deny, or the asker's own cancel. One conditional update settles every race."""
+"""Deciding a review: approve, deny, or the asker's own cancel."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
-from msgspec.structs import replace
-
-from ledgix.formats import jcs
-from ledgix.formats.events import EventKind
-from ledgix.formats.json import JsonObject
-from ledgix_vault.clearance.clearance import Clearance, TokenFacts
-from ledgix_vault.clearance.decision import DeciderType, Outcome, decider_of
-from ledgix_vault.clearance.request import CHANGED_ARGS
-from ledgix_vault.errors import Conflict, Forbidden, Invalid, MissingScope, NotFound, VaultError
-from ledgix_vault.ids import new_id
-from ledgix_vault.limits.findings import Finding, combined
-from ledgix_vault.operations.steps.current import expire_if_due
-from ledgix_vault.operations.steps.evaluate import evaluate_again
-from ledgix_vault.operations.steps.record import record_event, record_move
-from ledgix_vault.policy.model import Effect
-from ledgix_vault.reviews.review import Review, ReviewStatus
-from ledgix_vault.store import schema
-from ledgix_vault.store.clearances import end_review, find_clearance, find_review, vote_row
+from ledgix_vault.clearance.clearance import Clearance
+from ledgix_vault.errors import VaultError
+from ledgix_vault.operations.steps.deciding import Verdict, settle_review
+from ledgix_vault.store.clearances import find_clearance
 from ledgix_vault.store.idempotency import IdempotencyKey
-from ledgix_vault.store.unit import Unit
-from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
 from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
-from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the caller says of the request. `effective_args` changes the arguments that may run."""
-
-    approved: bool
-    reason: str
-    effective_args: JsonObject | None = None
+__all__ = ["Verdict", "decide_review"]
 
 
 async def decide_review(
@@ -47,12 +22,12 @@ async def decide_review(
 ) -> tuple[Clearance, bool]:
     """Settles a review; the clearance as it now stands, and whether this is a replay.
 
-    Raises `Conflict` for the opposite of what was decided, for a review that expired (its expiry is written first),
-    and when the rules by now deny the call or it is suspended. Durable on return.
+    Raises `Conflict` for the opposite of what was decided, for a review that expired (its expiry is written first), and
+    when the rules by now deny the call or it is suspended; `Forbidden` for whoever is not the one to approve it.
+    Durable on return.
     """
-    if not (caller.allows(Scope.REVIEW) or caller.allows(Scope.CLEARANCE)):
-        raise MissingScope(Scope.REVIEW)
-    stored = await vault.store.run(partial(_decide, vault, caller, request_id, verdict), key)
+    caller.require_any(Scope.REVIEW, Scope.CLEARANCE)
+    stored = await vault.store.run(partial(settle_review, vault, caller, request_id, verdict), key)
     if isinstance(stored, Replayed):
         clearance = await vault.store.read(
             partial(find_clearance, tenant_id=caller.tenant_id, request_id=stored.reference)
@@ -62,152 +37,3 @@ async def decide_review(
     if isinstance(stored, VaultError):
         raise stored  # what had to be written before this refusal is committed
     return stored, False
-
-
-def _decide(
-    vault: Vault, caller: Caller, request_id: str, verdict: Verdict, unit: Unit
-) -> Stored[Clearance | VaultError]:
-    found = find_clearance(unit.connection, caller.tenant_id, request_id)
-    if found is None or not (caller.owns(found.key_lineage) or caller.allows(Scope.REVIEW)):
-        raise NotFound("There is no request with this id.")
-    clearance = expire_if_due(unit, found)
-    if not verdict.approved and caller.owns(clearance.key_lineage):
-        return Stored(_cancel(caller, clearance, unit), reference=request_id)
-    caller.require(Scope.REVIEW)
-    if clearance.decision.outcome is Outcome.EXPIRED:
-        return Stored(Conflict("This review expired before the decision arrived.", code="review_expired"))
-    if clearance.decision.awaits_judge:
-        raise Conflict("The judge is still looking at this request; there is no review of it yet.", code="processing")
-    if clearance.decision.outcome is not Outcome.PENDING:
-        return Stored(_already_decided(clearance, verdict), reference=request_id)
-    review = find_review(unit.connection, caller.tenant_id, request_id)
-    assert review is not None
-    if verdict.approved:
-        return Stored(_approve(vault, caller, clearance, review, verdict, unit), reference=request_id)
-    return Stored(_deny(caller, clearance, review, verdict, unit), reference=request_id)
-
-
-def _already_decided(clearance: Clearance, verdict: Verdict) -> Clearance:
-    """The same decision again gets the same answer; the opposite is a conflict."""
-    was_approved = clearance.decision.outcome is Outcome.APPROVED
-    is_person = clearance.decision.decider.type in (DeciderType.KEY, DeciderType.PERSON)
-    same_args = jcs.canonicalize(verdict.effective_args) == jcs.canonicalize(clearance.decision.effective_args)
-    if is_person and verdict.approved == was_approved and same_args:
-        return clearance
-    raise Conflict(
-        f"This request is already {clearance.decision.outcome}; nothing was changed.", code="review_already_decided"
-    )
-
-
-def _approve(
-    vault: Vault, caller: Caller, clearance: Clearance, review: Review, verdict: Verdict, unit: Unit
-) -> Clearance:
-    settings = unit.tenant(caller.tenant_id).settings
-    if settings.separation_of_duties and caller.owns(clearance.key_lineage):
-        raise Forbidden("The key that asked may not approve its own request here.", code="separation_of_duties")
-    found = _check_still_allowed(clearance, verdict, unit)
-    if verdict.effective_args is not None and review.quorum > 1:
-        raise Invalid(
-            "Where several people must approve, the arguments can't be changed: each of them would have to see them.",
-            path="$.effective_args",
-            code="quorum_cannot_change_args",
-        )
-    if caller.lineage in review.voters:
-        return clearance  # the same vote again
-    unit.insert(schema.review_vote, vote_row(review, caller.lineage, verdict.reason, unit.now))
-    review = review.with_vote(caller.lineage)
-    decider = decider_of(caller)
-    if not review.has_quorum:
-        record_event(unit, clearance, EventKind.REVIEW_VOTED, decider)
-        return clearance
-    settled = clearance.decision.settled(
-        Outcome.APPROVED,
-        decider=decider,
-        reason=verdict.reason or "Approved in review.",
-        reason_code=None,
-        effective_args=verdict.effective_args,
-    )
-    approved = replace(
-        clearance,
-        decision=replace(settled, limits=found),
-        # iat and exp are fixed when the asker fetches it; an approval that nobody fetches lapses like a review.
-        token=TokenFacts(
-            jti=new_id(),
-            kid=vault.token_key,
-            pick_up_until=unit.now + settings.review_expiry_seconds * MICROSECONDS,
-        ),
-    )
-    end_review(unit, review.ended(ReviewStatus.APPROVED, now=unit.now, by=caller.identity, reason=verdict.reason))
-    record_move(unit, clearance, approved, EventKind.REVIEW_DECIDED, decider)
-    return approved
-
-
-def _check_still_allowed(clearance: Clearance, verdict: Verdict, unit: Unit) -> tuple[Finding, ...]:
-    """An approval can't override a hard rule or a limit that denies, as they are now and for the arguments that would
-    run. What was found about the limits."""
-    if verdict.effective_args is not None and CHANGED_ARGS not in clearance.request.accepts:
-        raise Invalid(
-            "The client that asked would run the arguments that it sent, not these.",
-            path="$.effective_args",
-            code="client_cannot_change_args",
-        )
-    request = clearance.request
-    if suspension := unit.tenant(clearance.tenant_id).suspension_of(request.agent_id, request.tool_name):
-        raise Conflict(f"A review can't override a suspension. {suspension.why}", code="policy_changed")
-    evaluation, limits = evaluate_again(unit, clearance, verdict.effective_args)
-    if evaluation.effect is Effect.DENY:
-        raise Conflict(
-            f"The policies deny this call now, and a review can't override them. {evaluation.reason}",
-            code="policy_changed",
-        )
-    effect, decisive = combined(limits.found)
-    if effect is Effect.DENY:
-        raise Conflict(
-            f"A limit denies this call, and a review can't override it: {decisive[0].sentence}.", code="policy_changed"
-        )
-    return limits.found
-
-
-def _deny(caller: Caller, clearance: Clearance, review: Review, verdict: Verdict, unit: Unit) -> Clearance:
-    decider = decider_of(caller)
-    denied = replace(
-        clearance,
-        decision=clearance.decision.settled(
-            Outcome.DENIED,
-            decider=decider,
-            reason=verdict.reason or "Denied in review.",
-            reason_code="review_denied",
-        ),
-    )
-    end_review(unit, review.ended(ReviewStatus.DENIED, now=unit.now, by=caller.identity, reason=verdict.reason))
-    record_move(unit, clearance, denied, EventKind.REVIEW_DECIDED, decider)
-    return denied
-
-
-def _cancel(caller: Caller, clearance: Clearance, unit: Unit) -> Clearance:
-    """The asker takes its request back: while it is pending, or an approval that nobody has used."""
-    match clearance.decision.outcome:
-        case Outcome.DENIED | Outcome.EXPIRED | Outcome.CANCELLED:
-            return clearance
-        case Outcome.APPROVED if clearance.token is not None and clearance.token.consumed_at is not None:
-            raise Conflict("This approval was used already; it can't be cancelled.", code="token_already_consumed")
-        case Outcome.APPROVED | Outcome.PENDING:
-            pass
-    decider = decider_of(caller)
-    reason = "Cancelled by the agent that asked."
-    cancelled = replace(
-        clearance,
-        decision=clearance.decision.settled(
-            Outcome.CANCELLED,
-            decider=decider,
-            reason=reason,
-            reason_code="cancelled_by_agent",
-            effective_args=clearance.decision.effective_args,
-        ),
-    )
-    if clearance.decision.needs_person:
-        review = find_review(unit.connection, caller.tenant_id, clearance.request_id)
-        assert review is not None
-        end_review(unit, review.ended(ReviewStatus.CANCELLED, now=unit.now, by=caller.identity, reason=reason))
-    record_move(unit, clearance, cancelled, EventKind.REVIEW_CANCELLED_BY_AGENT, decider)
-    return cancelled

@@ -169,5 +169,5 @@ def _end(vault: Vault, job: Job, clearance: Clearance, decision: Decision, unit:
     )
     record_move(unit, clearance, settled, EventKind.CLEARANCE_DECIDED, decision.decider)
     if decision.needs_person:
-        open_review(unit, settled, settings.quorum)
+        open_review(unit, settled, settings)
     finish_job(unit, job)

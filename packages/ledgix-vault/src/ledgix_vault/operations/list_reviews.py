@@ -1,20 +1,29 @@
-"""The review queue, newest first."""
+"""The review queue, newest or oldest first."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import Invalid
 from ledgix_vault.ids import is_id
-from ledgix_vault.operations.steps.reviews import review_item
+from ledgix_vault.operations.steps.reviews import review_items
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.store.clearances import list_reviews as stored_reviews
+from ledgix_vault.store.engine import Connection
 from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
 MOST = 500
+
+
+class ReviewOrder(StrEnum):
+    """By when they were opened."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +35,39 @@ class ReviewPage:
 
 
 async def list_reviews(
-    vault: Vault, caller: Caller, *, status: ReviewStatus | None, limit: int, cursor: str
+    vault: Vault,
+    caller: Caller,
+    *,
+    status: ReviewStatus | None,
+    limit: int,
+    cursor: str,
+    order: ReviewOrder = ReviewOrder.NEWEST,
 ) -> ReviewPage:
-    """Reviews of the caller's tenant with what a reviewer has to know; `limit` is clamped to 1–500."""
+    """Reviews of the caller's tenant with what a reviewer has to know and may do; `limit` is clamped to 1–500. A cursor
+    goes on in the order that is asked for."""
     caller.require(Scope.REVIEW)
     limit = max(1, min(limit, MOST))
-    before = _read_cursor(cursor)
-    now = vault.clock()
-    found = await vault.store.read(
-        lambda connection: stored_reviews(
-            connection, caller.tenant_id, status=status, now=now, before=before, limit=limit + 1
+    after = _read_cursor(cursor)
+    state, now = vault.store.tenant(caller.tenant_id), vault.clock()
+
+    def read(connection: Connection) -> ReviewPage:
+        found = stored_reviews(
+            connection,
+            caller.tenant_id,
+            status=status,
+            now=now,
+            after=after,
+            oldest_first=order is ReviewOrder.OLDEST,
+            limit=limit + 1,
         )
-    )
-    page = found[:limit]
-    last = page[-1][1] if len(found) > limit else None
-    return ReviewPage(
-        reviews=[review_item(clearance, review, now) for clearance, review in page],
-        next_cursor=f"{last.opened_at}_{last.request_id}" if last else "",
-    )
+        page = found[:limit]
+        last = page[-1][1] if len(found) > limit else None
+        return ReviewPage(
+            reviews=review_items(connection, caller, state, page, now),
+            next_cursor=f"{last.opened_at}_{last.request_id}" if last else "",
+        )
+
+    return await vault.store.read(read)
 
 
 def _read_cursor(cursor: str) -> tuple[int, str] | None:

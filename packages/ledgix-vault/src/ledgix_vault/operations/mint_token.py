@@ -80,7 +80,7 @@ def _mint(
         depth=depth,
     )
     kind = EventKind.TOKEN_MINTED if approved else EventKind.CLEARANCE_DECIDED
-    record_new(unit, minted, intent_of(minted, kind), quorum=1)
+    record_new(unit, minted, intent_of(minted, kind), unit.tenant(caller.tenant_id).settings)
     # A refusal is never remembered: once the rules allow it again, the same key may ask again.
     return Stored(minted, reference=minted.request_id if approved else "")
 

@@ -38,6 +38,8 @@ PROVEN_KINDS = frozenset(
         EventKind.REVIEW_EXPIRED,
         EventKind.REVIEW_CANCELLED_BY_AGENT,
         EventKind.REVIEW_VOTED,
+        EventKind.REVIEW_SECOND_REQUESTED,
+        EventKind.REVIEW_ESCALATED,
         EventKind.TOKEN_MINTED,
     }
 )

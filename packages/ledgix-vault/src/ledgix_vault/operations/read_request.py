@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ledgix.formats.json import Json, JsonObject
+from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.errors import NotFound
 from ledgix_vault.operations.steps.clauses import clauses_of
@@ -78,11 +78,10 @@ def _decision(connection: Connection, clearance: Clearance, names: dict[str, str
 
 
 def _review(review: Review, now: int, names: dict[str, str], *, full: bool) -> JsonObject:
-    summary = review.summary(now)
+    summary = review.summary(now, names)
     if not full:
-        return summary | {"decided_by": None, "review_reason": ""}
-    voters: list[Json] = [names.get(voter, voter) for voter in review.voters]
-    return summary | {"voters": voters, "decided_by_name": names.get(review.decided_by or "", review.decided_by or "")}
+        return summary | {"decided_by": None, "review_reason": "", "approved_by": [], "second_requests": []}
+    return summary | {"decided_by_name": names.get(review.decided_by or "", review.decided_by or "")}
 
 
 def _reported(answer: JsonObject, *, full: bool) -> JsonObject:

@@ -6,8 +6,9 @@ from functools import partial
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import NotFound
-from ledgix_vault.operations.steps.reviews import review_item
+from ledgix_vault.operations.steps.reviews import review_items
 from ledgix_vault.store.clearances import count_waiting, find_clearance, find_review
+from ledgix_vault.store.engine import Connection
 from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
@@ -18,11 +19,16 @@ MOST_COUNTED = 100
 async def read_review(vault: Vault, caller: Caller, request_id: str) -> JsonObject:
     """The review of this request; raises `NotFound` for one that isn't there, another tenant's, or never needed one."""
     caller.require(Scope.REVIEW)
-    review = await vault.store.read(partial(find_review, tenant_id=caller.tenant_id, request_id=request_id))
-    clearance = await vault.store.read(partial(find_clearance, tenant_id=caller.tenant_id, request_id=request_id))
-    if review is None or clearance is None:
-        raise NotFound("There is no review with this id.")
-    return review_item(clearance, review, vault.clock())
+    state, now = vault.store.tenant(caller.tenant_id), vault.clock()
+
+    def read(connection: Connection) -> JsonObject:
+        review = find_review(connection, caller.tenant_id, request_id)
+        clearance = find_clearance(connection, caller.tenant_id, request_id)
+        if review is None or clearance is None:
+            raise NotFound("There is no review with this id.")
+        return review_items(connection, caller, state, [(clearance, review)], now)[0]
+
+    return await vault.store.read(read)
 
 
 async def count_reviews(vault: Vault, caller: Caller) -> int:

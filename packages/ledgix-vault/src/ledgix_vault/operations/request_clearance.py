@@ -88,5 +88,5 @@ def _record(
         decision, depth = decide(unit, caller.tenant_id, request, vault.settings.delegation_window)
         prepared = _prepare(vault, caller, request, state, decision, depth)
     clearance = prepared.clearance.begun(unit.now, vault.settings.jwt_ttl, state.settings.review_expiry_seconds)
-    record_new(unit, clearance, prepared.intent, state.settings.quorum)
+    record_new(unit, clearance, prepared.intent, state.settings)
     return Stored(clearance, reference=clearance.request_id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, or_, select, update
+from sqlalchemy import Connection, and_, exists, or_, select, tuple_, update
 
 from ledgix.formats import json
 from ledgix.formats.events import ConfidenceBucket
@@ -17,7 +18,7 @@ from ledgix_vault.ids import is_id
 from ledgix_vault.jsontext import encode_text
 from ledgix_vault.limits.findings import Finding
 from ledgix_vault.policy.call import EarlierCall
-from ledgix_vault.reviews.review import Review, ReviewStatus
+from ledgix_vault.reviews.review import Review, ReviewStatus, SecondRequest, Vote
 from ledgix_vault.store import schema
 from ledgix_vault.store.found_by import found_by
 from ledgix_vault.store.tenants import stored_object
@@ -73,7 +74,20 @@ def review_row(review: Review) -> Row:
         review.decided_at,
         review.decided_by,
         "",
+        tool_hash(review.tool_name),
+        " ".join(review.quorum_roles),
+        _wishes(review),
+        review.escalated_at,
     )
+
+
+def tool_hash(tool_name: str) -> bytes:
+    """How reviews of a tool are found: by SHA-256 of its name, which may be any text."""
+    return sha256(tool_name.encode()).digest()
+
+
+def _wishes(review: Review) -> str:
+    return encode_text([each.to_json() for each in review.second_requests])
 
 
 def find_clearance(connection: Connection, tenant_id: str, request_id: str) -> Clearance | None:
@@ -118,17 +132,15 @@ def _earlier_call(row: Any) -> EarlierCall:
 
 def find_review(connection: Connection, tenant_id: str, request_id: str) -> Review | None:
     """The tenant's review of this request with its votes, or None."""
-    row = connection.execute(select(_R).where(_R.c.tenant_id == tenant_id, _R.c.request_id == request_id)).one_or_none()
+    row = connection.execute(REVIEWS.where(_R.c.tenant_id == tenant_id, _R.c.request_id == request_id)).one_or_none()
     return (
-        None
-        if row is None
-        else review_of_row(row, load_voters(connection, tenant_id, [request_id]).get(request_id, ()))
+        None if row is None else review_of_row(row, load_votes(connection, tenant_id, [request_id]).get(request_id, ()))
     )
 
 
-def vote_row(review: Review, voter: str, reason: str, now: int) -> Row:
+def vote_row(review: Review, vote: Vote) -> Row:
     """The row of one approval towards a quorum."""
-    return (review.tenant_id, review.request_id, voter, encode_text(reason), now)
+    return (review.tenant_id, review.request_id, vote.voter, encode_text(vote.reason), vote.voted_at, vote.role)
 
 
 def list_reviews(
@@ -137,25 +149,48 @@ def list_reviews(
     *,
     status: ReviewStatus | None,
     now: int,
-    before: tuple[int, str] | None,
+    after: tuple[int, str] | None,
+    oldest_first: bool = False,
     limit: int,
 ) -> list[tuple[Clearance, Review]]:
-    """Reviews newest first, from `before` (opened_at, request_id) on; a review past its time counts as expired."""
+    """Reviews in order of opening, newest first unless told otherwise, from `after` (opened_at, request_id) on; a
+    review past its time counts as expired."""
     conditions = [_R.c.tenant_id == tenant_id]
     if status is not None:
         conditions.append(_status_is(status, now))
-    if before is not None:
-        opened_at, request_id = before
-        conditions.append(
-            or_(_R.c.opened_at < opened_at, and_(_R.c.opened_at == opened_at, _R.c.request_id < request_id))
-        )
+    place = tuple_(_R.c.opened_at, _R.c.request_id)
+    if after is not None:
+        conditions.append(place > after if oldest_first else place < after)
+    order = (_R.c.opened_at, _R.c.request_id)
     rows = connection.execute(
-        select(_R).where(*conditions).order_by(_R.c.opened_at.desc(), _R.c.request_id.desc()).limit(limit)
+        REVIEWS.where(*conditions)
+        .order_by(*(order if oldest_first else [column.desc() for column in order]))
+        .limit(limit)
     ).all()
+    return _with_clearances(connection, tenant_id, rows)
+
+
+def _with_clearances(connection: Connection, tenant_id: str, rows: Sequence[Any]) -> list[tuple[Clearance, Review]]:
     ids = [row.request_id for row in rows]
-    voters = load_voters(connection, tenant_id, ids)
+    votes = load_votes(connection, tenant_id, ids)
     clearances = load_clearances(connection, tenant_id, ids)
-    return [(clearances[row.request_id], review_of_row(row, voters.get(row.request_id, ()))) for row in rows]
+    return [(clearances[row.request_id], review_of_row(row, votes.get(row.request_id, ()))) for row in rows]
+
+
+def decided_reviews_of_tool(
+    connection: Connection, tenant_id: str, tool_name: str, *, limit: int
+) -> list[tuple[Clearance, Review]]:
+    """Reviews of this tool that somebody approved or denied: the newest of each, at most `limit`."""
+    rows: list[Any] = []
+    for status in (ReviewStatus.APPROVED, ReviewStatus.DENIED):
+        rows += connection.execute(
+            REVIEWS.where(
+                _R.c.tenant_id == tenant_id, _R.c.tool_hash == tool_hash(tool_name), _R.c.status == str(status)
+            )
+            .order_by(_R.c.decided_at.desc())
+            .limit(limit)
+        )
+    return _with_clearances(connection, tenant_id, rows)
 
 
 def count_waiting(connection: Connection, tenant_id: str, now: int, most: int) -> int:
@@ -203,11 +238,7 @@ def end_review(unit: Unit, review: Review) -> bool:
     """Writes how a review ended, if it was still pending."""
     changed = unit.write(
         update(_R)
-        .where(
-            _R.c.tenant_id == review.tenant_id,
-            _R.c.request_id == review.request_id,
-            _R.c.status == str(ReviewStatus.PENDING),
-        )
+        .where(*_waiting(review))
         .values(
             status=str(review.status),
             decided_at=review.decided_at,
@@ -217,6 +248,30 @@ def end_review(unit: Unit, review: Review) -> bool:
         )
     )
     return changed == 1
+
+
+def second_review(unit: Unit, before: Review, after: Review) -> bool:
+    """Writes the higher quorum and who wanted it, if the review still waits and nobody raised it meanwhile."""
+    changed = unit.write(
+        update(_R)
+        .where(*_waiting(before), _R.c.quorum == before.quorum)
+        .values(quorum=after.quorum, second_requests=_wishes(after))
+    )
+    return changed == 1
+
+
+def escalate_review(unit: Unit, review: Review) -> bool:
+    """Writes that the review was escalated now, if it still waits and wasn't escalated."""
+    changed = unit.write(update(_R).where(*_waiting(review), _R.c.escalated_at.is_(None)).values(escalated_at=unit.now))
+    return changed == 1
+
+
+def _waiting(review: Review) -> tuple[Any, ...]:
+    return (
+        _R.c.tenant_id == review.tenant_id,
+        _R.c.request_id == review.request_id,
+        _R.c.status == str(ReviewStatus.PENDING),
+    )
 
 
 def _status_is(status: ReviewStatus, now: int) -> Any:
@@ -241,18 +296,26 @@ def load_clearances(connection: Connection, tenant_id: str, request_ids: list[st
     return {row.request_id: clearance_of_row(row) for row in rows}
 
 
-def load_voters(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, tuple[str, ...]]:
-    """Who approved each of these requests so far, in the order of their votes."""
+def load_votes(connection: Connection, tenant_id: str, request_ids: list[str]) -> dict[str, tuple[Vote, ...]]:
+    """The approvals of each of these requests so far, in the order of their votes."""
     rows = connection.execute(
-        select(_V.c.request_id, _V.c.voter)
+        select(_V)
         .where(_V.c.tenant_id == tenant_id, _V.c.request_id.in_(request_ids))
         .order_by(_V.c.voted_at, _V.c.voter)
     )
-    voters: dict[str, tuple[str, ...]] = {}
+    votes: dict[str, tuple[Vote, ...]] = {}
     for row in rows:
-        voters[row.request_id] = (*voters.get(row.request_id, ()), row.voter)
-    return voters
+        vote = Vote(row.voter, row.role, _said(row.review_reason), row.voted_at)
+        votes[row.request_id] = (*votes.get(row.request_id, ()), vote)
+    return votes
 
+
+def _said(stored: str) -> str:
+    return str(json.parse(stored.encode())) if stored else ""
+
+
+REVIEWS = select(_R, _C.c.request).join(_C, and_(_C.c.tenant_id == _R.c.tenant_id, _C.c.request_id == _R.c.request_id))
+"""Reviews with what was asked: the tool's name is in there."""
 
 WITH_DEADLINE = select(_C, _R.c.expires_at.label("review_expires_at")).outerjoin(
     _R, and_(_R.c.tenant_id == _C.c.tenant_id, _R.c.request_id == _C.c.request_id)
@@ -278,19 +341,24 @@ def clearance_of_row(row: Any) -> Clearance:
     )
 
 
-def review_of_row(row: Any, voters: tuple[str, ...]) -> Review:
-    """The review that a row is, with who approved so far."""
+def review_of_row(row: Any, votes: tuple[Vote, ...]) -> Review:
+    """The review that a row of `REVIEWS` is, with who approved so far."""
+    wishes: Any = json.parse(row.second_requests.encode())
     return Review(
         tenant_id=row.tenant_id,
         request_id=row.request_id,
+        tool_name=str(stored_object(row.request)["tool_name"]),
         opened_at=row.opened_at,
         expires_at=row.expires_at,
         quorum=row.quorum,
+        quorum_roles=tuple(row.quorum_roles.split()),
         status=ReviewStatus(row.status),
-        voters=voters,
+        votes=votes,
+        second_requests=tuple(SecondRequest.from_json(each) for each in wishes),
+        escalated_at=row.escalated_at,
         decided_at=row.decided_at,
         decided_by=row.decided_by,
-        review_reason=str(json.parse(row.review_reason.encode())) if row.review_reason else "",
+        review_reason=_said(row.review_reason),
     )
 
 
@@ -301,7 +369,9 @@ def _decision(stored: JsonObject) -> Decision:
         "outcome": Outcome(str(stored["outcome"])),
         "confidence_bucket": ConfidenceBucket(str(stored["confidence_bucket"])),
         "minimum_confidence_bucket": ConfidenceBucket(str(stored["minimum_confidence_bucket"])),
-        "decider": Decider(DeciderType(decider["type"]), decider.get("id", ""), decider.get("assurance", "")),
+        "decider": Decider(
+            DeciderType(decider["type"]), *(decider.get(name, "") for name in ("id", "assurance", "role"))
+        ),
     }
     for name in ("matched_rule_ids", "assumptions", "citations", "trace"):
         members[name] = tuple(members[name])

@@ -27,6 +27,7 @@ class JobKind(StrEnum):
     """What there is to do later."""
 
     EXPIRE_REVIEW = "expire_review"
+    ESCALATE_REVIEW = "escalate_review"
     JUDGE = "judge"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, func, or_, select, update
@@ -138,10 +139,39 @@ def list_policies(connection: Connection, tenant_id: str) -> list[PolicyVersion]
     return [version_of_row(row) for row in rows]
 
 
+def editors_of(
+    connection: Connection, tenant_id: str, deciding: Collection[tuple[str, str]], lineages: Mapping[str, str]
+) -> dict[tuple[str, str], frozenset[str]]:
+    """Who wrote, confirmed or activated each of these versions, given as (policy id, version id), or the version of the
+    same policy that is active now. People, and keys by the first of their rotation chain, which `lineages` gives."""
+    if not deciding:
+        return {}
+    policies = sorted({policy_id for policy_id, _ in deciding})
+    rows = connection.execute(
+        select(
+            _P.c.policy_id, _P.c.policy_version_id, _P.c.state, _P.c.authors, _P.c.confirmed_by, _P.c.activated_by
+        ).where(
+            _P.c.tenant_id == tenant_id,
+            _P.c.policy_id.in_(policies),
+            or_(
+                _P.c.state == str(VersionState.ACTIVE),
+                _P.c.policy_version_id.in_(sorted({version_id for _, version_id in deciding})),
+            ),
+        )
+    ).all()
+    editors: dict[tuple[str, str], frozenset[str]] = {}
+    for policy_id, version_id in deciding:
+        found: set[str] = set()
+        for row in rows:
+            if row.policy_version_id == version_id or (row.policy_id, row.state) == (policy_id, VersionState.ACTIVE):
+                moved_by = [who for who in (row.confirmed_by, row.activated_by) if who]
+                found.update(_authors(row), (lineages.get(who, who) for who in moved_by))
+        editors[policy_id, version_id] = frozenset(found)
+    return editors
+
+
 def version_of_row(row: Any) -> PolicyVersion:
     """The version that a row is."""
-    authors = json.parse(row.authors.encode())
-    assert isinstance(authors, list)
     return PolicyVersion(
         document=_document(row),
         version_id=row.policy_version_id,
@@ -149,7 +179,7 @@ def version_of_row(row: Any) -> PolicyVersion:
         state=VersionState(row.state),
         registered_at=row.registered_at,
         registered_by=row.registered_by,
-        authors=tuple(str(author) for author in authors),
+        authors=_authors(row),
         confirmed_at=row.confirmed_at,
         confirmed_by=row.confirmed_by,
         confirmation_hash=row.confirmation_hash,
@@ -157,6 +187,12 @@ def version_of_row(row: Any) -> PolicyVersion:
         activated_by=row.activated_by,
         replaced=row.replaced,
     )
+
+
+def _authors(row: Any) -> tuple[str, ...]:
+    authors = json.parse(row.authors.encode())
+    assert isinstance(authors, list)
+    return tuple(str(author) for author in authors)
 
 
 def _document(row: Any) -> PolicyDocument:

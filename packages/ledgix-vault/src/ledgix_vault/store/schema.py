@@ -250,9 +250,14 @@ review = Table(
     Column("decided_at", BigInteger),
     Column("decided_by", Text),
     Column("review_reason", Text, nullable=False),
+    Column("tool_hash", LargeBinary, nullable=False),  # SHA-256 of the tool's name
+    Column("quorum_roles", Text, nullable=False),  # roles of which each must approve
+    Column("second_requests", Text, nullable=False),  # who asked for one more reviewer, as JSON
+    Column("escalated_at", BigInteger),
     PrimaryKeyConstraint("tenant_id", "request_id"),
 )
 Index("ix_review_queue", review.c.tenant_id, review.c.status, review.c.opened_at, review.c.request_id)
+Index("ix_review_tool", review.c.tenant_id, review.c.tool_hash, review.c.status, review.c.decided_at)
 
 review_vote = Table(
     "review_vote",
@@ -262,6 +267,7 @@ review_vote = Table(
     Column("voter", Text, nullable=False),
     Column("review_reason", Text, nullable=False),
     Column("voted_at", BigInteger, nullable=False),
+    Column("role", Text, nullable=False),  # in which the voter acted, "" for a key
     PrimaryKeyConstraint("tenant_id", "request_id", "voter"),
 )
 

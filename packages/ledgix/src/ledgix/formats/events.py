@@ -52,6 +52,8 @@ class EventKind(StrEnum):
     REVIEW_EXPIRED = "review.expired"
     REVIEW_CANCELLED_BY_AGENT = "review.cancelled_by_agent"
     REVIEW_VOTED = "review.voted"
+    REVIEW_SECOND_REQUESTED = "review.second_requested"
+    REVIEW_ESCALATED = "review.escalated"
     TOKEN_MINTED = "token.minted"  # noqa: S105
     TOKEN_CONSUMED = "token.consumed"  # noqa: S105
     OUTCOME_REPORTED = "outcome.reported"

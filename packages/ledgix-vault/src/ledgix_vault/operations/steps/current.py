@@ -9,9 +9,9 @@ from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import SYSTEM, Outcome
 from ledgix_vault.errors import NotFound
 from ledgix_vault.operations.steps.limits import spend
-from ledgix_vault.operations.steps.record import record_move
+from ledgix_vault.operations.steps.record import record_event, record_move
 from ledgix_vault.reviews.review import ReviewStatus
-from ledgix_vault.store.clearances import end_review, find_clearance, find_review, settle
+from ledgix_vault.store.clearances import end_review, escalate_review, find_clearance, find_review, settle
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 
@@ -43,6 +43,15 @@ def expire_if_due(unit: Unit, clearance: Clearance) -> Clearance:
     )
     record_move(unit, clearance, expired, EventKind.REVIEW_EXPIRED, SYSTEM)
     return expired
+
+
+def escalate(unit: Unit, clearance: Clearance) -> None:
+    """Notes, once, that a review waits for too long, with its event. Nothing happens to one that is over."""
+    review = find_review(unit.connection, clearance.tenant_id, clearance.request_id)
+    if review is None or not review.escalates(unit.now) or not escalate_review(unit, review):
+        return
+    # Whoever must hear of an escalation is told from here: the event and the telling are one transaction.
+    record_event(unit, clearance, EventKind.REVIEW_ESCALATED, SYSTEM)
 
 
 def bring_up_to_date(unit: Unit, tenant_id: str, request_id: str, lifetime: int) -> Stored[Clearance]:

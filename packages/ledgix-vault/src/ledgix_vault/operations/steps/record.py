@@ -18,6 +18,8 @@ from ledgix_vault.store.clearances import clearance_row, review_row, settle
 from ledgix_vault.store.jobs import JobKind, job_row
 from ledgix_vault.store.totals import count
 from ledgix_vault.store.unit import Unit
+from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.times import MICROSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +38,40 @@ def intent_of(
     return Intent(members, seal_intent(members))
 
 
-def record_new(unit: Unit, clearance: Clearance, intent: Intent, quorum: int) -> None:
+def record_new(unit: Unit, clearance: Clearance, intent: Intent, settings: ReviewSettings) -> None:
     """Stores a fresh clearance with its event, and opens its review when a person has to decide. What awaits a judge
     gets a job instead."""
     unit.insert(schema.clearance, clearance_row(clearance))
     count(unit, clearance)
     if clearance.decision.needs_person:
-        open_review(unit, clearance, quorum)
+        open_review(unit, clearance, settings)
     elif clearance.decision.awaits_judge:
         unit.insert(schema.job, job_row(clearance.tenant_id, JobKind.JUDGE, clearance.request_id, unit.now))
     hold(unit, clearance)
     _append(unit, clearance, intent)
 
 
-def open_review(unit: Unit, clearance: Clearance, quorum: int) -> None:
-    """Opens the review of a clearance that a person has to decide, with the job that ends it in time."""
+def open_review(unit: Unit, clearance: Clearance, settings: ReviewSettings) -> None:
+    """Opens the review of a clearance that a person has to decide, with the jobs that escalate and end it in time."""
     assert clearance.review_expires_at is not None
     review = Review(
         tenant_id=clearance.tenant_id,
         request_id=clearance.request_id,
+        tool_name=clearance.request.tool_name,
         opened_at=unit.now,
         expires_at=clearance.review_expires_at,
-        quorum=quorum,
+        quorum=settings.approvals_needed,
+        quorum_roles=settings.quorum_roles,
     )
     unit.insert(schema.review, review_row(review))
     unit.insert(
         schema.job, job_row(clearance.tenant_id, JobKind.EXPIRE_REVIEW, clearance.request_id, review.expires_at)
     )
+    escalates_at = unit.now + settings.escalation_seconds * MICROSECONDS
+    if unit.now < escalates_at < review.expires_at:
+        unit.insert(
+            schema.job, job_row(clearance.tenant_id, JobKind.ESCALATE_REVIEW, clearance.request_id, escalates_at)
+        )
 
 
 def record_move(unit: Unit, before: Clearance, after: Clearance, kind: EventKind, decider: Decider) -> None:

@@ -2,9 +2,12 @@
 
 - A clearance's row says what the newest entry that decided it says: request, decision, outcome, who asked, the token.
 - It is consumed if and only if, and when, an entry says so. No row without an entry, no decision without a row.
-- A review stands as long as no entry ended it; it ended as that entry says, and had its votes from those who voted.
+- A review stands as long as no entry ended it; it ended as that entry says, and had its votes from those who voted, in
+  their roles and for their reasons. One more approval was needed for each entry that asked for another reviewer.
   It was opened by the entry that left the request to a person: the first, or the one after its judge was asked.
-- Its quorum and deadline, and the token's deadline after it, are those of the settings at that place of the ledger.
+- It was escalated if and only if, and when, an entry says so.
+- Its quorum, roles and deadline, and the token's deadline after it, are those of the settings at that place of the
+  ledger.
 """
 
 from __future__ import annotations
@@ -14,19 +17,28 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, select
+from sqlalchemy import Connection, and_, exists
 
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decider, DeciderType, Outcome
 from ledgix_vault.clearance.facts import clearance_event, clearance_intent
-from ledgix_vault.reviews.review import Review, ReviewStatus
+from ledgix_vault.reviews.review import APPROVED_WITHOUT_REASON, Review, ReviewStatus, Vote
 from ledgix_vault.store import schema
-from ledgix_vault.store.clearances import WITH_DEADLINE, clearance_of_row, load_voters, review_of_row, session_hash
+from ledgix_vault.store.clearances import (
+    REVIEWS,
+    WITH_DEADLINE,
+    clearance_of_row,
+    load_votes,
+    review_of_row,
+    session_hash,
+    tool_hash,
+)
 from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, readable
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
 from ledgix_vault.store.found_by import found_by
 from ledgix_vault.store.tenants import stored_object
+from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.times import MICROSECONDS, rfc3339
 
 PAGE = 500
@@ -43,7 +55,7 @@ class _Case:
 
     row: Any
     review_row: Any | None
-    voters: tuple[str, ...]
+    votes: tuple[Vote, ...]
     events: list[Entry]
 
     @property
@@ -74,12 +86,12 @@ def _cases(connection: Connection, tenant_id: str) -> Iterator[_Case]:
         events: dict[str, list[Entry]] = {}
         for event in entries(connection, tenant_id, _E.c.request_id.in_(ids)):
             events.setdefault(event.request_id, []).append(event)
-        found = connection.execute(select(_R).where(_R.c.tenant_id == tenant_id, _R.c.request_id.in_(ids)))
+        found = connection.execute(REVIEWS.where(_R.c.tenant_id == tenant_id, _R.c.request_id.in_(ids)))
         reviews = {review.request_id: review for review in found}
-        voters = load_voters(connection, tenant_id, ids)
+        votes = load_votes(connection, tenant_id, ids)
         for row in rows:
             of_it = row.request_id
-            yield _Case(row, reviews.get(of_it), voters.get(of_it, ()), events.get(of_it, []))
+            yield _Case(row, reviews.get(of_it), votes.get(of_it, ()), events.get(of_it, []))
 
 
 def _case_flaws(case: _Case, history: SettingsHistory, lineages: Mapping[str, str]) -> Iterator[str]:
@@ -106,7 +118,12 @@ def _differences(case: _Case, clearance: Clearance, newest: Entry) -> list[str]:
     again = clearance_event(clearance, intent, event_uuid=newest.event_uuid, accepted_at=newest.accepted_at)
     said = dict(again.intent)
     said["request"] = stored_object(case.row.request)
-    told = Decider(DeciderType(decider["type"]), decider["id"], str(newest.metadata.get("assurance", "")))
+    told = Decider(
+        DeciderType(decider["type"]),
+        decider["id"],
+        str(newest.metadata.get("assurance", "")),
+        str(newest.metadata.get("acted_as", "")),
+    )
     if clearance.decision.decider != told:
         said["decider"] = "another"
     different = differing(said, recorded)
@@ -175,23 +192,54 @@ def _review_flaws(
     if len(decisions) > 1 and not _awaited_judge(decisions[-2]):
         yield f"it was decided anew by entry {opening.position}, though it didn't await its judge"
     if not _waits_for_person(opening):
-        if case.review_row is not None or case.voters:
+        if case.review_row is not None or case.votes:
             yield "it has a review, but the ledger says that it needed none"
         return
     if case.review_row is None:
         yield "its review is missing"
         return
-    review = review_of_row(case.review_row, case.voters)
+    review = review_of_row(case.review_row, case.votes)
     settings = history.at(opening.position)
     if rfc3339(review.opened_at) != opening.accepted_at:
         yield "its review says another time of opening"
     if review.expires_at != review.opened_at + settings.review_expiry_seconds * MICROSECONDS:
         yield "its review has another deadline than the settings gave it"
-    if review.quorum != settings.quorum:
-        yield f"its review needs {review.quorum} approvals; the settings said {settings.quorum}"
+    yield from _quorum_flaws(case, review, settings, lineages)
+    yield from _escalation_flaws(case, review, settings)
+    if bytes(case.review_row.tool_hash) != tool_hash(clearance.request.tool_name):
+        yield "its review is filed under another tool"
     yield from _end_flaws(review, case.deciding[case.deciding.index(opening) + 1 :])
-    if set(review.voters) != _voted(case.events, lineages):
+    if sorted(_told(vote) for vote in review.votes) != sorted(_voted(case.events, lineages)):
         yield "its review's votes are not those that the ledger has"
+
+
+def _quorum_flaws(case: _Case, review: Review, settings: ReviewSettings, lineages: Mapping[str, str]) -> Iterator[str]:
+    wishes = [event for event in case.events if event.kind == EventKind.REVIEW_SECOND_REQUESTED]
+    recorded = [
+        (lineages.get(event.decider_id, event.decider_id), event.metadata["review_reason"], event.accepted_at)
+        for event in wishes
+    ]
+    if [(each.asked_by, each.reason, rfc3339(each.asked_at)) for each in review.second_requests] != recorded:
+        yield "its review says otherwise than the ledger about who asked for another reviewer"
+    if review.quorum != (needed := settings.approvals_needed + len(wishes)):
+        yield f"its review needs {review.quorum} approvals; the settings and the ledger said {needed}"
+    if review.quorum_roles != settings.quorum_roles:
+        yield "its review needs approvals in other roles than the settings said"
+    if review.status is ReviewStatus.APPROVED and not review.has_quorum:
+        yield "its review was approved without the approvals that it needs"
+
+
+def _escalation_flaws(case: _Case, review: Review, settings: ReviewSettings) -> Iterator[str]:
+    told = [event for event in case.events if event.kind == EventKind.REVIEW_ESCALATED]
+    said = [] if review.escalated_at is None else [rfc3339(review.escalated_at)]
+    if said != [event.accepted_at for event in told]:
+        yield "its review says otherwise than the ledger about its escalation"
+        return
+    if review.escalated_at is not None and not (
+        settings.escalation_seconds
+        and review.opened_at + settings.escalation_seconds * MICROSECONDS <= review.escalated_at < review.expires_at
+    ):
+        yield f"its review was escalated by entry {told[0].position} at a time that the settings don't give"
 
 
 def _awaited_judge(event: Entry) -> bool:
@@ -225,15 +273,25 @@ def _status_by(end: Entry) -> ReviewStatus:
     return ReviewStatus(decision["outcome"])
 
 
-def _voted(events: list[Entry], lineages: Mapping[str, str]) -> set[str]:
-    """The key chains that approved: every vote is an entry, and the last one is the decision itself."""
-    voted = set()
+def _told(vote: Vote) -> tuple[str, str, str, str]:
+    return (vote.voter, vote.role, vote.reason or APPROVED_WITHOUT_REASON, rfc3339(vote.voted_at))
+
+
+def _voted(events: list[Entry], lineages: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
+    """Who approved, in which role, why and when: every vote is an entry, and the last one is the decision itself."""
     for event in events:
         decision: Any = event.intent["decision"]
         is_approval = event.kind == EventKind.REVIEW_DECIDED and decision["outcome"] == Outcome.APPROVED
-        if event.kind == EventKind.REVIEW_VOTED or is_approval:
-            voted.add(lineages.get(event.decider_id, event.decider_id))
-    return voted
+        if event.kind != EventKind.REVIEW_VOTED and not is_approval:
+            continue
+        reason = event.grounds["reason"] if is_approval else event.metadata["review_reason"]
+        voter = lineages.get(event.decider_id, event.decider_id)
+        yield (
+            voter,
+            str(event.metadata.get("acted_as", "")),
+            str(reason) or APPROVED_WITHOUT_REASON,
+            event.accepted_at,
+        )
 
 
 def _without_row(connection: Connection, tenant_id: str) -> Iterator[str]:

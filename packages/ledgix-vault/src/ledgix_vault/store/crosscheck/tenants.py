@@ -33,7 +33,7 @@ from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.times import rfc3339
 
 _E = schema.event
-_NOT_IN_THE_ROW = frozenset({"assurance", "expires_at", "replaces", "replaced_expires_at"})
+_NOT_IN_THE_ROW = frozenset({"assurance", "acted_as", "expires_at", "replaces", "replaced_expires_at"})
 """What entries about keys say beside what the row of the key repeats; `expires_at` has a check of its own."""
 
 

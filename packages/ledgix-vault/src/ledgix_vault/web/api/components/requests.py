@@ -74,7 +74,7 @@ SHAPES: dict[str, Schema] = {
                         "decided_by": TEXT_OR_NULL,
                         "review_reason": STRING,
                     },
-                    {"voters": a_list(STRING), "decided_by_name": STRING},
+                    {"approved_by": a_list(OBJECT), "second_requests": a_list(OBJECT), "decided_by_name": STRING},
                 )
             ),
             "reported": or_null(an_object({"outcome": one_of(*Reported), "reported_at": MOMENT, "detail": STRING})),
