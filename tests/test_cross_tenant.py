@@ -349,6 +349,41 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert victim.agent.status(review["request_id"])["status"] == "pending_review"
 
 
+@case("GET /reviews/counts")
+def _(asking: Tenant, victim: Tenant) -> None:
+    assert victim.full.read("/reviews/counts")["waiting"]
+    assert asking.full.read("/reviews/counts")["waiting"] == 0
+
+
+@case("GET /reviews/{request_id}")
+def _(asking: Tenant, victim: Tenant) -> None:
+    (review,) = victim.full.read("/reviews")["reviews"]
+    problem(asking.full.get(f"/reviews/{review['request_id']}"), 404, "not_found")
+
+
+@case("GET /reviews/{request_id}/similar")
+def _(asking: Tenant, victim: Tenant) -> None:
+    (review,) = victim.full.read("/reviews")["reviews"]
+    problem(asking.full.get(f"/reviews/{review['request_id']}/similar"), 404, "not_found")
+
+
+@case("POST /reviews/{request_id}/second-reviewer")
+def _(asking: Tenant, victim: Tenant) -> None:
+    (review,) = victim.full.read("/reviews")["reviews"]
+    problem(asking.full.post(f"/reviews/{review['request_id']}/second-reviewer", {}), 404, "not_found")
+    assert victim.full.read("/reviews")["reviews"][0]["quorum"] == review["quorum"]
+
+
+@case("POST /reviews/decisions")
+def _(asking: Tenant, victim: Tenant) -> None:
+    (review,) = victim.full.read("/reviews")["reviews"]
+    for approved in (True, False):
+        body = {"request_ids": [review["request_id"], UNKNOWN], "approved": approved}
+        results = succeeded(asking.full.post("/reviews/decisions", body))["results"]
+        assert {result["code"] for result in results} == {"not_found"}
+    assert victim.agent.status(review["request_id"])["status"] == "pending_review"
+
+
 @case("GET /review-settings")
 def _(asking: Tenant, victim: Tenant) -> None:
     assert asking.full.read("/review-settings")["review_expiry_seconds"] != 1234

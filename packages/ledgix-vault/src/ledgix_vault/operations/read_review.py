@@ -31,6 +31,15 @@ async def read_review(vault: Vault, caller: Caller, request_id: str) -> JsonObje
     return await vault.store.read(read)
 
 
+async def review_counts(vault: Vault, caller: Caller) -> JsonObject:
+    """How many reviews wait, and how many of them were escalated; each counted up to 100."""
+    caller.require(Scope.REVIEW)
+    look = partial(count_waiting, tenant_id=caller.tenant_id, now=vault.clock(), most=MOST_COUNTED)
+    waiting = await vault.store.read(look)
+    escalated = await vault.store.read(partial(look, escalated=True))
+    return {"waiting": waiting, "escalated": escalated, "counted_up_to": MOST_COUNTED}
+
+
 async def count_reviews(vault: Vault, caller: Caller) -> int:
     """How many reviews wait for a person; counted up to 100, and 0 for whoever may not see them."""
     if not caller.allows(Scope.REVIEW):

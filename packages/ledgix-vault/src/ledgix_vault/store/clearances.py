@@ -193,9 +193,11 @@ def decided_reviews_of_tool(
     return _with_clearances(connection, tenant_id, rows)
 
 
-def count_waiting(connection: Connection, tenant_id: str, now: int, most: int) -> int:
-    """How many reviews wait for a person, counted up to `most`."""
+def count_waiting(connection: Connection, tenant_id: str, now: int, most: int, *, escalated: bool = False) -> int:
+    """How many reviews wait for a person, or only how many escalated ones; counted up to `most`."""
     waiting = select(_R.c.request_id).where(_R.c.tenant_id == tenant_id, _status_is(ReviewStatus.PENDING, now))
+    if escalated:
+        waiting = waiting.where(_R.c.escalated_at.is_not(None))
     return len(connection.execute(waiting.limit(most)).all())
 
 

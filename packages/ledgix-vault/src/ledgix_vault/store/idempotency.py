@@ -30,6 +30,11 @@ class IdempotencyKey:
         scope = hashlib.sha256("\0".join((key_id, method, path, key)).encode()).digest()
         return cls(tenant_id, scope, hashlib.sha256(body).digest())
 
+    def for_part(self, part: str) -> IdempotencyKey:
+        """The key of one of several things that a request does, each in a transaction of its own."""
+        scope = hashlib.sha256(self.scope + part.encode("utf-8", "surrogatepass")).digest()
+        return IdempotencyKey(self.tenant_id, scope, self.body_hash)
+
     @property
     def place(self) -> Scope:
         return self.tenant_id, self.scope

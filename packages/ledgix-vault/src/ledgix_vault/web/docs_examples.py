@@ -85,6 +85,12 @@ BODIES: dict[str, dict[str, Any]] = {
         "email": "ledgix@acme.example",
         "token": "ATATT3x…",
     },
+    "ReviewDecisions": {
+        "request_ids": ["0197a3c4-6d6e-7f80-91a2-b3c4d5e6f708"],
+        "approved": True,
+        "review_reason": "Refunds of the recalled model.",
+    },
+    "SecondReviewer": {"review_reason": "I know the customer."},
     "ReviewDecision": {"approved": True, "review_reason": "The customer was charged twice."},
     "JudgeSettings": {
         "enabled": True,

@@ -43,6 +43,11 @@ class Verdict:
     reason: str
     effective_args: JsonObject | None = None
 
+    @property
+    def said_why(self) -> bool:
+        """Whether there is a reason at all."""
+        return bool(self.reason.strip())
+
 
 def settle_review(
     vault: Vault, caller: Caller, request_id: str, verdict: Verdict, unit: Unit
@@ -87,7 +92,7 @@ def _already_decided(clearance: Clearance, review: Review | None, verdict: Verdi
 
 
 def _check_reason(verdict: Verdict, settings: ReviewSettings) -> None:
-    if settings.asks_reason(approved=verdict.approved) and not verdict.reason.strip():
+    if settings.asks_reason(approved=verdict.approved) and not verdict.said_why:
         raise Invalid(REASON_MISSING, path="$.review_reason", code="review_reason_required")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from ledgix_vault.clearance.decision import Outcome
+from ledgix_vault.operations.decide_reviews import MOST_AT_ONCE
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.tenancy.judge_settings import Provider
+from ledgix_vault.tenancy.settings import REVIEWING_ROLES, ReasonRequired
 from ledgix_vault.tenancy.suspensions import SuspensionKind
 from ledgix_vault.web.api.components.terms import (
     BOOLEAN,
@@ -51,14 +53,77 @@ SHAPES: dict[str, Schema] = {
             "review_status": one_of(*ReviewStatus),
             "opened_at": MOMENT,
             "expires_at": MOMENT,
+            "escalated_at": or_null(MOMENT),
             "quorum": INTEGER,
+            "quorum_roles": a_list(STRING),
+            "missing_roles": a_list(STRING),
             "approvals": INTEGER,
+            "approved_by": a_list(
+                an_object(
+                    {
+                        "id": STRING,
+                        "name": STRING,
+                        "role": TEXT_OR_NULL,
+                        "review_reason": STRING,
+                        "approved_at": MOMENT,
+                    }
+                )
+            ),
+            "second_requests": a_list(
+                an_object({"id": STRING, "name": STRING, "review_reason": STRING, "asked_at": MOMENT})
+            ),
             "decided_at": or_null(MOMENT),
             "decided_by": TEXT_OR_NULL,
+            "decided_by_name": TEXT_OR_NULL,
             "review_reason": STRING,
+            "can_approve": BOOLEAN,
+            "why_not": TEXT_OR_NULL,
+            "why_not_code": TEXT_OR_NULL,
         }
     ),
     "ReviewPage": an_object({"reviews": a_list(ref("ReviewItem")), "next_cursor": STRING}),
+    "ReviewCounts": an_object({"waiting": INTEGER, "escalated": INTEGER, "counted_up_to": INTEGER}),
+    "SecondReviewer": an_object({}, {"review_reason": {"type": "string", "maxLength": 4000}}),
+    "ReviewDecisions": an_object(
+        {"request_ids": {**a_list(STRING), "minItems": 1, "maxItems": MOST_AT_ONCE}, "approved": BOOLEAN},
+        {"review_reason": {"type": "string", "maxLength": 4000}},
+    ),
+    "ReviewsDecided": an_object(
+        {
+            "results": a_list(
+                an_object(
+                    {"request_id": STRING},
+                    {
+                        "status": {**STRING, "description": "As in the clearance answer; left out when refused"},
+                        "outcome": one_of(*Outcome),
+                        "code": {**STRING, "description": "Why it was refused"},
+                        "detail": STRING,
+                    },
+                )
+            )
+        }
+    ),
+    "SimilarDecisions": an_object(
+        {
+            "decisions": a_list(
+                an_object(
+                    {
+                        "request_id": UUID,
+                        "tool_args": OBJECT,
+                        "effective_args": or_null(OBJECT),
+                        "agent_id": STRING,
+                        "policy_id": TEXT_OR_NULL,
+                        "matched_rule_ids": a_list(STRING),
+                        "review_status": one_of(ReviewStatus.APPROVED, ReviewStatus.DENIED),
+                        "decided_at": or_null(MOMENT),
+                        "decided_by": STRING,
+                        "decided_by_name": STRING,
+                        "review_reason": STRING,
+                    }
+                )
+            )
+        }
+    ),
     "ReviewDecision": an_object(
         {"approved": BOOLEAN},
         {"review_reason": {"type": "string", "maxLength": 4000}, "effective_args": or_null(OBJECT)},
@@ -72,6 +137,10 @@ SHAPES: dict[str, Schema] = {
             "separation_of_duties": BOOLEAN,
             "default_verdict": one_of("review", "deny"),
             "two_person_activation": BOOLEAN,
+            "reviewer_not_policy_editor": BOOLEAN,
+            "quorum_roles": a_list(one_of(*REVIEWING_ROLES)),
+            "reason_required": one_of(*ReasonRequired),
+            "escalation_seconds": {"type": "integer", "minimum": 0, "maximum": 30 * 24 * 3600},
         },
     ),
     "SuspensionRequest": an_object(
