@@ -126,3 +126,50 @@ async def test_another_tenants_review_looks_like_none(vault: House) -> None:
         assert answer.status_code == 404
         assert (await visitor.get(f"/app/reviews/batch?id={asked['request_id']}")).status_code == 404
         assert asked["request_id"] not in (await visitor.get("/app/reviews")).text
+
+
+async def test_where_a_reason_is_needed_nothing_is_decided_without(vault: House) -> None:
+    await vault.change(reason_required="always")
+    asked = [await vault.ask(REVIEWED) for _ in range(2)]
+    here = f"/app/reviews/{asked[0]['request_id']}"
+    async with signed_in(vault, Role.REVIEWER) as (visitor, _):
+        answer = await visitor.post(here, verdict="deny")
+        assert (answer.status_code, "say why" in text_of(answer)) == (422, True)
+        ids = [each["request_id"] for each in asked]
+        answer = await visitor.post("/app/reviews/batch", id=ids, verdict="approve")
+        assert (answer.status_code, "say why" in text_of(answer)) == (422, True)
+    assert told(vault, asked[0]) == ["clearance.decided"]
+
+
+async def test_a_second_reviewer_is_asked_for_and_the_page_counts(vault: House) -> None:
+    asked = await vault.ask(REVIEWED)
+    here = f"/app/reviews/{asked['request_id']}"
+    async with signed_in(vault, Role.REVIEWER) as (visitor, member), signed_in(vault, Role.OWNER) as (second, _):
+        await visitor.post(f"{here}/second-reviewer", review_reason="A lot of money.")
+        page = text_of(await visitor.get(here))
+        assert "0 of 2 approvals so far" in page
+        assert f"{member.email} asked for one more reviewer: “A lot of money.”" in page
+        await visitor.post(here, verdict="approve")
+        assert "Somebody else has to approve, too." in text_of(await visitor.get(here))
+        await second.post(here, verdict="approve")
+        assert "How it ended" in text_of(await second.get(here))
+    assert (await vault.poll(asked))["status"] == "approved"
+
+
+async def test_who_may_not_approve_is_told_why_and_has_no_button(vault: House) -> None:
+    await vault.change(separation_of_duties=True)
+    async with signed_in(vault, Role.REVIEWER) as (visitor, member):
+        asked = await vault.ask(REVIEWED, human_principal=member.email)
+        page = await visitor.get(f"/app/reviews/{asked['request_id']}")
+        assert 'value="approve"' not in page.text
+        assert 'value="deny"' in page.text
+        answer = await visitor.post(f"/app/reviews/{asked['request_id']}", verdict="approve")
+    assert answer.status_code == 403
+
+
+async def test_similar_calls_and_how_they_were_decided_stand_beside(vault: House) -> None:
+    await vault.deny(await vault.ask(460), by=await vault.member(Role.OWNER), reason="A duplicate.")
+    asked = await vault.ask(REVIEWED)
+    async with signed_in(vault, Role.REVIEWER) as (visitor, _):
+        page = text_of(await visitor.get(f"/app/reviews/{asked['request_id']}"))
+    assert "Similar calls before amount 460 “A duplicate.”" in page

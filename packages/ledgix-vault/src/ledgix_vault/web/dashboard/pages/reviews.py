@@ -11,18 +11,22 @@ from ledgix.errors import JsonError
 from ledgix.formats import json
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.request import CHANGED_ARGS
-from ledgix_vault.errors import CallerError, Conflict, Invalid, NotFound
-from ledgix_vault.operations.decide_review import Verdict, decide_review
-from ledgix_vault.operations.list_reviews import list_reviews
+from ledgix_vault.errors import Conflict, Invalid, NotFound
+from ledgix_vault.operations.decide_review import decide_review
+from ledgix_vault.operations.decide_reviews import decide_reviews
+from ledgix_vault.operations.list_reviews import ReviewOrder, list_reviews
 from ledgix_vault.operations.read_names import read_names
 from ledgix_vault.operations.read_review import read_review
+from ledgix_vault.operations.second_reviewer import ask_second_reviewer
+from ledgix_vault.operations.similar_decisions import similar_decisions
+from ledgix_vault.operations.steps.deciding import Verdict
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.web.dashboard.frame import SignedIn, TheForm, TheVault, flaws_of, redirect, render
 from ledgix_vault.web.dashboard.readable import pretty, read_arguments, summary
 
 router = APIRouter()
 HERE = "/app/reviews"
-MOST_SHOWN = 200
+MOST_SHOWN = 50
 MOST_AT_ONCE = 100
 LONGEST_REASON = 4000
 TABS = {"pending": "Waiting", "approved": "Approved", "denied": "Denied", "expired": "Expired", "any": "All"}
@@ -38,7 +42,8 @@ async def get_reviews(
         raise NotFound("There is no such list.")
     is_queue = status == ReviewStatus.PENDING
     wanted = None if status == "any" else ReviewStatus(status)
-    page = await list_reviews(vault, member, status=wanted, limit=MOST_SHOWN if is_queue else 50, cursor=cursor)
+    order = ReviewOrder.OLDEST if is_queue else ReviewOrder.NEWEST
+    page = await list_reviews(vault, member, status=wanted, limit=MOST_SHOWN, cursor=cursor, order=order)
     found = [_shown(vault, member.tenant_id, item) for item in page.reviews]
     return render(
         request,
@@ -47,10 +52,12 @@ async def get_reviews(
         title="Reviews",
         status_shown=status,
         tabs=TABS,
-        reviews=found[::-1] if is_queue else found,
+        reviews=found,
         names=await read_names(vault, member),
         next_href=f"{HERE}?status={status}&cursor={page.next_cursor}" if page.next_cursor else "",
         first_href=f"{HERE}?status={status}" if cursor else "",
+        next_label="Newer" if is_queue else "Older",
+        first_label="Oldest" if is_queue else "Newest",
     )
 
 
@@ -69,13 +76,13 @@ async def get_batch(
 async def post_batch(request: Request, vault: TheVault, member: SignedIn, form: TheForm) -> Response:
     """Decides each of the calls by itself: each has its own decision, event and token."""
     chosen = list(dict.fromkeys(form.texts("id")))[:MOST_AT_ONCE]
-    verdict, problems, decided = _verdict(form), {}, 0
-    for request_id in chosen:
-        try:
-            await decide_review(vault, member, request_id, verdict, None)
-            decided += 1
-        except CallerError as error:
-            problems[request_id] = error.detail
+    verdict = _verdict(form)
+    try:
+        results = await decide_reviews(vault, member, chosen, verdict, None)
+    except Invalid as error:
+        return await _batch_page(request, vault, member, chosen, {}, flaws=flaws_of(error))
+    problems = {each.request_id: each.problem.detail for each in results if each.problem is not None}
+    decided = len(results) - len(problems)
     if problems:
         return await _batch_page(request, vault, member, list(problems), problems, decided=decided)
     word = "approved" if verdict.approved else "denied"
@@ -103,6 +110,20 @@ async def post_review(request_id: str, request: Request, vault: TheVault, member
     return redirect(f"{HERE}/{request_id}", said=SAID[verdict.approved])
 
 
+@router.post("/reviews/{request_id}/second-reviewer")
+async def post_second_reviewer(
+    request_id: str, request: Request, vault: TheVault, member: SignedIn, form: TheForm
+) -> Response:
+    """One more person has to approve this call."""
+    try:
+        await ask_second_reviewer(vault, member, request_id, form.text("review_reason"), None)
+    except Invalid as error:
+        return await _review_page(request, vault, member, request_id, flaws_of(error), form, status=422)
+    except Conflict as error:
+        return await _review_page(request, vault, member, request_id, {"": error.detail}, form, status=409)
+    return redirect(f"{HERE}/{request_id}", said="One more person has to approve this call now.")
+
+
 def _verdict(form: TheForm) -> Verdict:
     wanted, reason = form.text("verdict"), form.text("review_reason")
     if wanted not in ("approve", "deny", "change"):
@@ -120,7 +141,14 @@ def _changed(text: str) -> JsonObject:
 
 
 async def _batch_page(
-    request: Request, vault: TheVault, member: SignedIn, chosen: list[str], problems: dict[str, str], decided: int = 0
+    request: Request,
+    vault: TheVault,
+    member: SignedIn,
+    chosen: list[str],
+    problems: dict[str, str],
+    *,
+    decided: int = 0,
+    flaws: dict[str, str] | None = None,
 ) -> Response:
     found = [_shown(vault, member.tenant_id, await read_review(vault, member, each)) for each in chosen]
     return render(
@@ -128,10 +156,11 @@ async def _batch_page(
         "review_batch.html",
         member=member,
         title=f"Decide {len(found)} {'call' if len(found) == 1 else 'calls'} together",
-        status=409 if problems else 200,
+        status=409 if problems else 422 if flaws else 200,
         reviews=found,
         problems=problems,
         decided=decided,
+        flaws=flaws or {},
     )
 
 
@@ -146,6 +175,8 @@ async def _review_page(
     status: int = 200,
 ) -> Response:
     item = await read_review(vault, member, request_id)
+    past = await similar_decisions(vault, member, request_id)
+    accepts: Any = item["accepts"]
     typed = form.raw("effective_args") if form is not None else ""
     return render(
         request,
@@ -155,7 +186,9 @@ async def _review_page(
         status=status,
         review=_shown(vault, member.tenant_id, item),
         names=await read_names(vault, member),
-        may_change=CHANGED_ARGS in item["accepts"] and item["quorum"] == 1,  # type: ignore[operator]
+        past=[_shown(vault, member.tenant_id, {**each, "tool_name": item["tool_name"]}) for each in past],
+        reason_required=vault.store.tenant(member.tenant_id).settings.reason_required,
+        may_change=CHANGED_ARGS in accepts and item["quorum"] == 1,
         effective_args=typed or pretty(item["tool_args"]),
         flaws=flaws or {},
         reason=form.text("review_reason") if form is not None else "",
