@@ -217,6 +217,27 @@ async def _vote_at_once(house: House, acts: list[str]) -> None:
     check_invariants(house, by_own_check=True)
 
 
+# Settings
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"quorum_roles": ["auditor"]},
+        {"quorum_roles": "owner"},
+        {"quorum_roles": [["owner"]]},
+        {"reason_required": "sometimes"},
+        {"escalation_seconds": -1},
+        {"escalation_seconds": True},
+        {"reviewer_not_policy_editor": 1},
+    ],
+)
+async def test_wrong_settings_are_named(vault: House, wrong: dict[str, object]) -> None:
+    with pytest.raises(Invalid) as problem:
+        await vault.change(**wrong)
+    assert problem.value.path == f"$.{next(iter(wrong))}"
+
+
 # Reasons
 
 
