@@ -35,6 +35,7 @@ from ledgix_vault.operations.note_key_use import note_key_use
 from ledgix_vault.operations.recover_logs import recover_logs
 from ledgix_vault.operations.register_tool_schema import register_tool_schema
 from ledgix_vault.operations.request_clearance import request_clearance
+from ledgix_vault.operations.second_reviewer import ask_second_reviewer
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
 from ledgix_vault.operations.steps.documents import Incoming
 from ledgix_vault.operations.steps.keys import Rights
@@ -80,6 +81,7 @@ async def _live(house: House) -> None:
     await house.approve(await house.ask(450, by=agent), by=reviewer)
     await house.deny(await house.ask(450, by=agent), by=reviewer)
     await house.deny(await house.ask(450, by=agent), by=agent)
+    await _reviewed_by_people(house)
     await house.change(quorum=2, review_expiry_seconds=600)
     await house.approve(twice := await house.ask(450, by=agent), by=reviewer)
     await house.approve(twice, by=second)
@@ -102,6 +104,22 @@ async def _live(house: House) -> None:
     await _people(house)
     await house.ask(4500)
     await house.checkpoint()
+
+
+async def _reviewed_by_people(house: House) -> None:
+    """One is approved by two roles after a second reviewer was asked for, one waits for too long."""
+    clerk = await house.member(Role.REVIEWER, "clerk@example.com")
+    chief = await house.member(Role.OWNER, "chief@example.com")
+    await house.change(quorum_roles=["owner"], escalation_seconds=60)
+    asked = await house.ask(450)
+    await ask_second_reviewer(house.core, clerk, str(asked["request_id"]), "I know the customer.", None)
+    await house.approve(asked, by=clerk, reason="It broke.")
+    await house.approve(asked, by=chief, reason="")
+    waits = await house.ask(450)
+    house.clock.advance(60)
+    await house.do_what_is_due()
+    await house.deny(waits)
+    await house.change(quorum_roles=[], escalation_seconds=0)
 
 
 async def _people(house: House) -> None:
@@ -434,6 +452,15 @@ EDITS = {
         "votes",
     ),
     "a vote gone": ("DELETE FROM review_vote", "votes"),
+    "a voter's role": ("UPDATE review_vote SET role = '' WHERE role = 'owner'", "votes"),
+    "a voter's reason": ("UPDATE review_vote SET review_reason = '\"x\"' WHERE role = 'reviewer'", "votes"),
+    "a vote's time": ("UPDATE review_vote SET voted_at = voted_at + 1 WHERE role = 'owner'", "votes"),
+    "a review's roles": ("UPDATE review SET quorum_roles = '' WHERE quorum_roles <> ''", "in other roles"),
+    "a second reviewer undone": ("UPDATE review SET quorum = 1 WHERE second_requests <> '[]'", "needs 1 approvals"),
+    "who wanted a second reviewer": ("UPDATE review SET second_requests = '[]'", "asked for another reviewer"),
+    "a review's tool": (f"UPDATE review SET tool_hash = x'00' WHERE {PENDING}", "another tool"),
+    "an escalation gone": ("UPDATE review SET escalated_at = NULL", "about its escalation"),
+    "an escalation": (f"UPDATE review SET escalated_at = opened_at + 1 WHERE {PENDING}", "about its escalation"),
     # what decides
     "a setting": ("UPDATE tenant SET settings = json_set(settings, '$.quorum', 1) WHERE name = 'acme'", "quorum"),
     "a default setting": (

@@ -102,7 +102,13 @@ async def test_settings_that_stay_leave_no_event(vault: House) -> None:
     assert vault.core.store.log(vault.owner.tenant_id).integrator.size == before
     vault.reopen()
     assert vault.core.store.tenant(vault.owner.tenant_id).settings == changed
-    for wrong in ({"quorum": 0}, {"quorum": True}, {"default_verdict": "approve"}, {"review_expiry_seconds": 1.5}):
+    for wrong in (
+        {"quorum": 0},
+        {"quorum": True},
+        {"default_verdict": "approve"},
+        {"quorum_roles": ["auditor"]},
+        {"review_expiry_seconds": 1.5},
+    ):
         with pytest.raises(Invalid):
             await vault.change(**wrong)
 

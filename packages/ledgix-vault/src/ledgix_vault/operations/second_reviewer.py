@@ -32,8 +32,8 @@ async def ask_second_reviewer(
     """Raises this review's quorum by one; the review as it then stands, and whether this is a replay. Whoever asked may
     still approve.
 
-    The same caller's wish again changes nothing. Raises `Conflict` for a review that is over or whose quorum is as large
-    as it may be. Durable on return.
+    The same caller's wish again changes nothing. Raises `Conflict` for a review that is over or whose quorum is as
+    large as it may be. Durable on return.
     """
     caller.require(Scope.REVIEW)
     stored = await vault.store.run(partial(_ask, caller, request_id, reason), key)

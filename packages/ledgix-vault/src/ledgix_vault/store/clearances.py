@@ -132,6 +132,8 @@ def _earlier_call(row: Any) -> EarlierCall:
 
 def find_review(connection: Connection, tenant_id: str, request_id: str) -> Review | None:
     """The tenant's review of this request with its votes, or None."""
+    if not is_id(request_id):
+        return None
     row = connection.execute(REVIEWS.where(_R.c.tenant_id == tenant_id, _R.c.request_id == request_id)).one_or_none()
     return (
         None if row is None else review_of_row(row, load_votes(connection, tenant_id, [request_id]).get(request_id, ()))

@@ -28,8 +28,8 @@ ANY = "any"
 async def get_reviews(
     vault: TheVault, caller: Caller, status: str = "pending", limit: int = 100, cursor: str = "", order: str = "newest"
 ) -> Response:
-    """Reviews in order of opening. `status` is pending, approved, denied, expired, cancelled or any; `order` is newest or
-    oldest; `limit` is clamped. Each says whether the caller can approve it, and why not."""
+    """Reviews in order of opening. `status` is pending, approved, denied, expired, cancelled or any; `order` is newest
+    or oldest; `limit` is clamped. Each says whether the caller can approve it, and why not."""
     if status != ANY and status not in tuple(ReviewStatus):
         raise Invalid(f"must be one of {', '.join(ReviewStatus)} or {ANY}", path="status")
     if order not in tuple(ReviewOrder):
@@ -93,7 +93,7 @@ async def post_decision(request_id: str, vault: TheVault, asked: AKnock) -> Resp
 
 @router.get("/review-settings", **answers("ReviewSettings"))
 async def get_review_settings(vault: TheVault, caller: Caller) -> Response:
-    """The confidence threshold, when reviews are escalated and expire, who has to approve, and when a reason is needed."""
+    """The confidence threshold, when reviews are escalated and expire, who has to approve, when a reason is needed."""
     caller.require(Scope.SETTINGS)
     return exact_json(vault.store.tenant(caller.tenant_id).settings.to_json())
 
