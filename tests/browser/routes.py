@@ -12,6 +12,8 @@ from ledgix_vault.web.dashboard.app import PAGES, PREFIX
 
 NOT_PAGES = {"/app/events": "a stream"}
 VARIANTS = {
+    "/app/": ["?range=30d"],
+    "/app/requests": ["?outcome=denied&from=2020-01-01", "?tool=nothing"],
     "/app/reviews": ["?status=any", "?status=expired"],
     "/app/reviews/batch": ["?id={request_id}"],
 }
