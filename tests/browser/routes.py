@@ -12,6 +12,10 @@ from ledgix_vault.web.dashboard.app import PAGES, PREFIX
 
 NOT_PAGES = {"/app/events": "a stream"}
 VARIANTS = {
+    "/app/policies-new": ["?starter=payments"],
+    "/app/policies/{policy_id}/diff": ["?from=2&to=1"],
+    "/app/policies/{policy_id}/simulation": ["?version=2&last=100"],
+    "/app/documents": ["?q=refunds"],
     "/app/reviews": ["?status=any", "?status=expired"],
     "/app/reviews/batch": ["?id={request_id}"],
 }

@@ -119,7 +119,7 @@ async def test_a_tool_is_registered_and_shown(vault: House) -> None:
         assert "one of “late”, “damaged”" in said
         assert "Why it is given back" in said
         assert "id text always" in said
-        assert (await visitor.get("/app/tools/schema?name=unknown")).status_code == 404
+        assert (await visitor.get("/app/tools/unknown")).status_code == 404
 
 
 async def test_all_tools_of_a_server_are_registered_at_once(vault: House) -> None:
@@ -192,5 +192,5 @@ async def test_another_tenants_policies_and_tools_are_as_if_they_did_not_exist(v
         ):
             assert (await visitor.get(f"/app/policies/secret/{path}")).status_code == 404
         assert (await visitor.post("/app/policies/secret/tests", version="1", cases=CASES)).status_code == 404
-        assert (await visitor.get("/app/tools/schema?name=secret_tool")).status_code == 404
+        assert (await visitor.get("/app/tools/secret_tool")).status_code == 404
         assert "secret_tool" not in (await visitor.get("/app/tools")).text

@@ -30,7 +30,7 @@ from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.documents import BY_ENDING, LARGEST_PASTE, OriginalBytes, kind_of
 from ledgix_vault.web.dashboard.frame import Form, SignedIn, TheForm, TheVault, flaws_of, redirect, render
-from ledgix_vault.web.dashboard.shown.clauses import PART, part_of, policy_name, shown_chunks
+from ledgix_vault.web.dashboard.shown.clauses import PART, part_of, shown_chunks
 from ledgix_vault.web.dashboard.shown.draft_form import DraftForm
 from ledgix_vault.web.dashboard.shown.links import document_href, policy_href
 
@@ -67,6 +67,8 @@ async def post_document(request: Request, vault: TheVault, member: SignedIn, for
     """An uploaded file, or pasted text; with `document_id` the next version of a document."""
     member.require(Scope.POLICY)
     document_id = form.text("document_id") or None
+    if document_id is not None:
+        await read_document(vault, member, document_id)
     try:
         with vault.documents.admitted():
             incoming = await _incoming(form, document_id)
@@ -119,6 +121,7 @@ async def get_document(
 @router.post("/documents/{document_id}")
 async def post_part(document_id: str, request: Request, vault: TheVault, member: SignedIn, form: TheForm) -> Response:
     """Another part of a long document, with what was chosen so far."""
+    await read_document(vault, member, document_id)
     version, part = form.number("version", 1, 2**31 - 1), form.number("part", 1, 2**31 - 1)
     return await _document(
         request,
@@ -132,12 +135,12 @@ async def post_part(document_id: str, request: Request, vault: TheVault, member:
     )
 
 
-@router.get("/documents/{document_id}/versions/{version}/original")
+@router.get("/documents/{document_id}/versions/{document_version}/original")
 async def get_original(
-    document_id: str, version: Annotated[int, Path(ge=1, le=2**31 - 1)], vault: TheVault, member: SignedIn
+    document_id: str, document_version: Annotated[int, Path(ge=1, le=2**31 - 1)], vault: TheVault, member: SignedIn
 ) -> Response:
     """The file as it came; no browser shows it."""
-    about, original = await read_original(vault, member, document_id, version)
+    about, original = await read_original(vault, member, document_id, document_version)
     name = f"attachment; filename*=UTF-8''{quote(about.name, safe='')}"
     return OriginalBytes(original, headers=AWAY | {"Content-Disposition": name})
 
@@ -264,7 +267,6 @@ async def _document(
         chosen=set(chosen),
         carried=[text for text in chosen if text not in on_this_part],
         understood=sum(clause.is_understood for chunk in shown for clause in chunk.clauses),
-        policy_name=policy_name(version.name),
         resting=_resting(vault, member, version),
         kinds=KINDS,
         document_href=document_href,

@@ -39,7 +39,6 @@ from ledgix_vault.web.dashboard.shown.states import row_of, tools_in_words, turn
 router = APIRouter()
 VERSIONS_SHOWN = 100
 Number: TypeAlias = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
-ANumber: TypeAlias = Annotated[int, Query(ge=1, le=LARGEST_NUMBER)]
 
 
 @router.get("/policies")
@@ -84,55 +83,56 @@ async def get_policy(policy_id: PolicyId, request: Request, vault: TheVault, mem
     )
 
 
-@router.get("/policies/{policy_id}/versions/{number}")
+@router.get("/policies/{policy_id}/versions/{version}")
 async def get_version(
-    policy_id: PolicyId, number: Number, request: Request, vault: TheVault, member: SignedIn
+    policy_id: PolicyId, version: Number, request: Request, vault: TheVault, member: SignedIn
 ) -> Response:
     """One version, sentence by sentence, and what can be done with it."""
-    return await _version_page(request, vault, member, policy_id, number)
+    return await _version_page(request, vault, member, policy_id, version)
 
 
-@router.post("/policies/{policy_id}/versions/{number}/confirm")
+@router.post("/policies/{policy_id}/versions/{version}/confirm")
 async def post_confirmation(
-    policy_id: PolicyId, number: Number, request: Request, vault: TheVault, member: SignedIn, form: TheForm
+    policy_id: PolicyId, version: Number, request: Request, vault: TheVault, member: SignedIn, form: TheForm
 ) -> Response:
     """Somebody read the version and says that it is what was meant; marks make the next version."""
     if not form.flag("read"):
         error = "Say that you have read what the Vault understood: tick the box, then confirm."
-        return await _version_page(request, vault, member, policy_id, number, error=error)
-    version = await read_version(vault, member, policy_id, number)
-    marked = [text for i, text in enumerate(version.document.uncompiled) if str(i) in form.texts("set_aside")]
+        return await _version_page(request, vault, member, policy_id, version, error=error)
+    read = await read_version(vault, member, policy_id, version)
+    marked = [text for i, text in enumerate(read.document.uncompiled) if str(i) in form.texts("set_aside")]
     marks = Marks(tuple(marked), tuple(form.texts("settle")))
-    confirmed, _ = await confirm_policy_version(vault, member, policy_id, number, marks, None)
+    confirmed, _ = await confirm_policy_version(vault, member, policy_id, version, marks, None)
     said = f"Version {confirmed.version} is confirmed. Nothing is decided by it yet."
     return redirect(version_href(policy_id, confirmed.version), said=said)
 
 
-@router.post("/policies/{policy_id}/versions/{number}/activate")
-async def post_activation(policy_id: PolicyId, number: Number, vault: TheVault, member: SignedIn) -> Response:
+@router.post("/policies/{policy_id}/versions/{version}/activate")
+async def post_activation(policy_id: PolicyId, version: Number, vault: TheVault, member: SignedIn) -> Response:
     """Puts a confirmed version in force."""
-    active, _ = await activate_policy_version(vault, member, policy_id, number, None)
+    active, _ = await activate_policy_version(vault, member, policy_id, version, None)
     return redirect(policy_href(policy_id), said=f"Version {active.version} is in force.")
 
 
-@router.post("/policies/{policy_id}/versions/{number}/shadow")
-async def post_shadow(policy_id: PolicyId, number: Number, vault: TheVault, member: SignedIn) -> Response:
+@router.post("/policies/{policy_id}/versions/{version}/shadow")
+async def post_shadow(policy_id: PolicyId, version: Number, vault: TheVault, member: SignedIn) -> Response:
     """Evaluates a confirmed version beside the active one."""
-    shadow, _ = await shadow_policy_version(vault, member, policy_id, number, None)
+    shadow, _ = await shadow_policy_version(vault, member, policy_id, version, None)
     said = f"Version {shadow.version} is compared with every decision from now on, and decides nothing."
     return redirect(policy_href(policy_id, "shadow"), said=said)
 
 
-@router.post("/policies/{policy_id}/versions/{number}/retire")
-async def post_retirement(policy_id: PolicyId, number: Number, vault: TheVault, member: SignedIn) -> Response:
+@router.post("/policies/{policy_id}/versions/{version}/retire")
+async def post_retirement(policy_id: PolicyId, version: Number, vault: TheVault, member: SignedIn) -> Response:
     """Takes a version out of use."""
-    retired, _ = await retire_policy_version(vault, member, policy_id, number, None)
+    retired, _ = await retire_policy_version(vault, member, policy_id, version, None)
     return redirect(policy_href(policy_id), said=f"Version {retired.version} is out of use.")
 
 
 @router.post("/policies/{policy_id}/rollback")
 async def post_rollback(policy_id: PolicyId, vault: TheVault, member: SignedIn, form: TheForm) -> Response:
     """Goes back to a version that was in force before."""
+    await read_policy(vault, member, policy_id)
     named = form.text("version")
     if named and not (named.isascii() and named.isdigit() and 1 <= int(named) <= LARGEST_NUMBER):
         raise Invalid("must be the number of a version", path="version")
@@ -146,12 +146,13 @@ async def get_difference(
     request: Request,
     vault: TheVault,
     member: SignedIn,
-    from_: Annotated[int, Query(alias="from", ge=1, le=LARGEST_NUMBER)],
-    to: ANumber,
+    from_: Annotated[int | None, Query(alias="from", ge=1, le=LARGEST_NUMBER)] = None,
+    to: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None,
 ) -> Response:
-    """What one version changes of another, in words."""
-    before, after, _ = await compare_policy_versions(vault, member, policy_id, from_, to)
+    """What one version changes of another, in words; unless they are named, the newest of the one before."""
     versions = await read_versions(vault, member, policy_id, limit=VERSIONS_SHOWN, before=None)
+    new = to or versions[0].version
+    before, after, _ = await compare_policy_versions(vault, member, policy_id, from_ or max(1, new - 1), new)
     changes, only_wording = shown_changes(before.document, after.document)
     return render(
         request,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -19,6 +20,7 @@ from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.policy_versions import LARGEST_NUMBER, PolicyId
 from ledgix_vault.web.dashboard.frame import Form, SignedIn, TheForm, TheVault, flaws_of, redirect, render
+from ledgix_vault.web.dashboard.shown.clauses import policy_name
 from ledgix_vault.web.dashboard.shown.draft_form import (
     DraftForm,
     form_of_starter,
@@ -83,7 +85,7 @@ async def _act(request: Request, vault: Vault, member: Member, form: Form, polic
     if form.flag("use"):
         draft = await _with_suggestion(vault, member, draft, form.text("use"))
     if form.text("do") == "open":
-        return await _page(request, vault, member, draft, policy_id=policy_id)
+        return await _page(request, vault, member, await _named_after_document(vault, member, draft))
     try:
         checked = await check_policy_draft(vault, member, draft.registration())
         if form.text("do") != "save":
@@ -95,6 +97,14 @@ async def _act(request: Request, vault: Vault, member: Member, form: Form, polic
         return await _page(request, vault, member, draft, policy_id=policy_id, error=error)
     said = f"Version {kept.version} is kept as a draft. Read what was understood, then confirm it."
     return redirect(version_href(kept.policy_id, kept.version), said=said)
+
+
+async def _named_after_document(vault: Vault, member: Member, draft: DraftForm) -> DraftForm:
+    """The draft with a name and a description out of the document that it rests on."""
+    names = [name for _, name, _ in await _source_names(vault, member, draft)]
+    if draft.policy_id or not names:
+        return draft
+    return replace(draft, policy_id=policy_name(names[0]), description=f"From {names[0]}")
 
 
 async def _refuse_taken(vault: Vault, member: Member, policy_id: str) -> None:

@@ -69,11 +69,12 @@ async def get_steps(
     policy_id: PolicyId,
     vault: TheVault,
     member: SignedIn,
-    version: Annotated[int, Query(ge=1, le=LARGEST_NUMBER)],
-    last: Annotated[int, Query(ge=1, le=CHOICES[-1])],
+    version: ANumber = None,
+    last: HowMany = None,
 ) -> Response:
     """The same in steps: a line of JSON for each, the last with the result as HTML."""
-    steps = simulate_policy(vault, member, Draft(policy_id, version=version), last=last)
+    chosen, _ = await _chosen(vault, member, policy_id, version)
+    steps = simulate_policy(vault, member, Draft(policy_id, version=chosen.version), last=last or USUAL)
     first = await anext(steps)  # what is refused is refused before an answer begins
     return StreamingResponse(_told(first, steps), media_type=NDJSON)
 
@@ -116,6 +117,7 @@ async def post_tests(
     policy_id: PolicyId, request: Request, vault: TheVault, member: SignedIn, form: TheForm
 ) -> Response:
     """Runs tests against a version; nothing is kept."""
+    await read_policy(vault, member, policy_id)
     number = form.number("version", 1, LARGEST_NUMBER)
     chosen, versions = await _chosen(vault, member, policy_id, number)
     file = await form.file("file")

@@ -13,6 +13,7 @@ from ledgix_vault.jsontext import encode_text
 from ledgix_vault.operations.import_tool_schemas import import_tool_schemas
 from ledgix_vault.operations.register_tool_schema import register_tool_schema
 from ledgix_vault.policy.globs import covers
+from ledgix_vault.policy.schemas import ToolSchema
 from ledgix_vault.tenancy.people import Member
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
@@ -48,23 +49,51 @@ async def post_schema(request: Request, vault: TheVault, member: SignedIn, form:
     return redirect(tool_href(form.text("name")), said="The tool’s arguments are registered, and in force from now on.")
 
 
-@router.get("/tools/schema")
-async def get_tool(request: Request, vault: TheVault, member: SignedIn, name: str = "") -> Response:
+@router.get("/tools/{tool_name:path}")
+async def get_tool(tool_name: str, request: Request, vault: TheVault, member: SignedIn) -> Response:
     """What rules can rely on in one tool's arguments."""
+    return _tool(request, vault, member, tool_name)
+
+
+@router.post("/tools/{tool_name:path}")
+async def post_replacement(
+    tool_name: str, request: Request, vault: TheVault, member: SignedIn, form: TheForm
+) -> Response:
+    """Another schema for a tool that has one."""
+    _schema_of(vault, member, tool_name)
+    try:
+        content = _read(form.raw("schema"))
+        if not isinstance(content, dict):
+            raise Invalid("A schema is a JSON object.", path="schema")
+        await register_tool_schema(vault, member, tool_name, content)
+    except Invalid as error:
+        return _tool(request, vault, member, tool_name, error=error, text=form.raw("schema"))
+    return redirect(tool_href(tool_name), said="The tool’s arguments were replaced; the new ones are in force.")
+
+
+def _schema_of(vault: Vault, member: Member, tool_name: str) -> ToolSchema:
     member.require(Scope.SCHEMAS)
-    snapshot = vault.store.tenant(member.tenant_id).snapshot
-    schema = snapshot.schemas.get(name)
+    schema = vault.store.tenant(member.tenant_id).snapshot.schemas.get(tool_name)
     if schema is None:
         raise NotFound("There is no schema for such a tool.")
+    return schema
+
+
+def _tool(
+    request: Request, vault: Vault, member: Member, name: str, *, error: Invalid | None = None, text: str = ""
+) -> Response:
+    schema = _schema_of(vault, member, name)
+    snapshot = vault.store.tenant(member.tenant_id).snapshot
     covering = [each.document.policy_id for each in snapshot.policies if covers(each.document.tools, name)]
     return render(
         request,
         "tool.html",
         member=member,
         title=name,
-        schema=schema,
+        status=200 if error is None else 422,
+        error=error,
         arguments=shown_arguments(schema),
-        text=encode_text(schema.to_json()),
+        text=text or encode_text(schema.to_json()),
         covering=covering if member.allows(Scope.POLICY) else [],
         is_open=schema.args.is_open,
         policy_href=policy_href,

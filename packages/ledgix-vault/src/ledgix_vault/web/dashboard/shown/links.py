@@ -27,4 +27,4 @@ def document_href(document_id: str, *rest: object, **query: object) -> str:
 
 def tool_href(tool_name: str) -> str:
     """The page of a tool's schema."""
-    return f"/app/tools/schema?{urlencode({'name': tool_name})}"
+    return f"/app/tools/{quote(tool_name, safe='')}"
