@@ -30,6 +30,7 @@ from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.documents import BY_ENDING, LARGEST_PASTE, OriginalBytes, kind_of
 from ledgix_vault.web.dashboard.frame import Form, SignedIn, TheForm, TheVault, flaws_of, redirect, render
+from ledgix_vault.web.dashboard.security import CONTENT_SECURITY_POLICY
 from ledgix_vault.web.dashboard.shown.clauses import PART, part_of, shown_chunks
 from ledgix_vault.web.dashboard.shown.draft_form import DraftForm
 from ledgix_vault.web.dashboard.shown.links import document_href, policy_href
@@ -49,10 +50,7 @@ KINDS = {
     MediaKind.CONFLUENCE: "Confluence page",
 }
 FORMATS = {"text": MediaKind.TEXT, "markdown": MediaKind.MARKDOWN, "html": MediaKind.HTML}
-AWAY = {
-    "Content-Disposition": "attachment",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-}
+SANDBOXED = f"{CONTENT_SECURITY_POLICY}; sandbox"
 ANumber = Annotated[int, Query(ge=1, le=2**31 - 1)]
 
 
@@ -142,7 +140,7 @@ async def get_original(
     """The file as it came; no browser shows it."""
     about, original = await read_original(vault, member, document_id, document_version)
     name = f"attachment; filename*=UTF-8''{quote(about.name, safe='')}"
-    return OriginalBytes(original, headers=AWAY | {"Content-Disposition": name})
+    return OriginalBytes(original, headers={"Content-Disposition": name, "Content-Security-Policy": SANDBOXED})
 
 
 @router.post("/documents/{document_id}/remove")
