@@ -117,17 +117,23 @@ async def get_document(
 
 
 @router.post("/documents/{document_id}")
-async def post_part(document_id: str, request: Request, vault: TheVault, member: SignedIn, form: TheForm) -> Response:
+async def post_part(
+    document_id: str,
+    request: Request,
+    vault: TheVault,
+    member: SignedIn,
+    form: TheForm,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> Response:
     """Another part of a long document, with what was chosen so far."""
     await read_document(vault, member, document_id)
-    version, part = form.number("version", 1, 2**31 - 1), form.number("part", 1, 2**31 - 1)
     return await _document(
         request,
         vault,
         member,
         document_id,
         version,
-        part=part,
+        part=form.number("part", 1, 2**31 - 1),
         tools=form.text("tools"),
         chosen=tuple(dict.fromkeys(form.texts("sentence"))),
     )
