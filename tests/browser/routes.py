@@ -14,6 +14,10 @@ NOT_PAGES = {"/app/events": "a stream"}
 VARIANTS = {
     "/app/": ["?range=30d"],
     "/app/requests": ["?outcome=denied&from=2020-01-01", "?tool=nothing"],
+    "/app/policies-new": ["?starter=payments"],
+    "/app/policies/{policy_id}/diff": ["?from=2&to=1"],
+    "/app/policies/{policy_id}/simulation": ["?version=2&last=100"],
+    "/app/documents": ["?q=refunds"],
     "/app/reviews": ["?status=any", "?status=expired"],
     "/app/reviews/batch": ["?id={request_id}"],
 }

@@ -140,8 +140,10 @@ def furnish(side: Side, name: str) -> None:
     tenant.register(mail, rules=["Be kind to customers."], tools=["send_email"])
     suspended = {"kind": "agent", "subject": "scraper-*", "reason": "It asked for the same page a thousand times."}
     side.ids["suspension_id"] = succeeded(full.post("/suspensions", suspended))["suspension_id"]
-    side.ids.update(policy_id=refunds, version="2", document_id=handbook, key_id=tenant.agent.key_id)
-    side.ids["tool_name"] = f"{name}_refund"
+    side.ids.update(
+        policy_id=refunds, version="2", document_id=handbook, document_version="1", key_id=tenant.agent.key_id
+    )
+    side.ids.update(key_id=tenant.agent.key_id, tool_name=f"{name}_refund")
     _ask_for_everything(side)
     for order, amount in (("A-1007", 250), ("A-1008", 780), ("A-1009", 120)):
         side.ids["request_id"] = pending(side, order, amount)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from ledgix_vault.errors import NotFound
 
-AS_SENT = ("/policies/",)
+AS_SENT = ("/policies/", "/app/policies/")
 
 
 class AsSent:

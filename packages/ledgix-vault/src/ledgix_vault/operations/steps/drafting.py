@@ -15,7 +15,9 @@ from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.parts import Source
 from ledgix_vault.sources.source import source_of
 from ledgix_vault.store.documents import load_versions
+from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.unit import Unit
+from ledgix_vault.tenancy.state import TenantState
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ def check_policy_id(policy_id: str) -> None:
 
 def compile_policy(unit: Unit, tenant_id: str, registration: Registration) -> PolicyDocument:
     """Raises `PolicyInvalid` naming every problem with its line and column."""
+    return compile_against(unit.connection, unit.tenant(tenant_id), registration)
+
+
+def compile_against(connection: Connection, state: TenantState, registration: Registration) -> PolicyDocument:
+    """The same outside of a transaction, against the tenant as it is at a moment."""
     for i, sentence in enumerate(registration.set_aside):
         if sentence not in registration.sentences:
             raise Invalid("is none of `rules`, word for word", path=f"$.set_aside[{i}]")
@@ -63,8 +70,8 @@ def compile_policy(unit: Unit, tenant_id: str, registration: Registration) -> Po
             sentences=registration.sentences,
             tools=registration.tools,
             definition=registration.definition,
-            schemas=unit.tenant(tenant_id).snapshot.schemas,
-            sources=find_sources(unit, tenant_id, registration.sources),
+            schemas=state.snapshot.schemas,
+            sources=find_sources(connection, state.tenant_id, registration.sources),
             set_aside=registration.set_aside,
             facts=facts,
         )
@@ -84,13 +91,13 @@ def _declared(facts: JsonObject) -> Mapping[str, Fact]:
         raise PolicyInvalid(str(error), path="$.facts", problems=problems) from error
 
 
-def find_sources(unit: Unit, tenant_id: str, wanted: tuple[SourceRef, ...]) -> tuple[Source, ...]:
+def find_sources(connection: Connection, tenant_id: str, wanted: tuple[SourceRef, ...]) -> tuple[Source, ...]:
     """The documents that the caller named, as they are now; raises `Invalid` for one that the tenant doesn't have."""
-    return tuple(_find_source(unit, tenant_id, ref, f"$.sources[{i}]") for i, ref in enumerate(wanted))
+    return tuple(_find_source(connection, tenant_id, ref, f"$.sources[{i}]") for i, ref in enumerate(wanted))
 
 
-def _find_source(unit: Unit, tenant_id: str, ref: SourceRef, path: str) -> Source:
-    versions = load_versions(unit.connection, tenant_id, ref.document_id) if "\0" not in ref.document_id else []
+def _find_source(connection: Connection, tenant_id: str, ref: SourceRef, path: str) -> Source:
+    versions = load_versions(connection, tenant_id, ref.document_id) if "\0" not in ref.document_id else []
     if not versions:
         raise Invalid("there is no such document", path=f"{path}.document_id")
     found = [each for each in versions if (each.newest if ref.version is None else each.version == ref.version)]

@@ -76,7 +76,7 @@ def _version_flaws(
     row = connection.execute(select(_V).where(*mine)).one()
     version = version_of_row(row)
     place = f"the document {version.name!r}, version {version.version}"
-    different = differing(version.facts(), entry.metadata)
+    different = differing(version.facts(), entry.facts)
     if rfc3339(version.added_at) != entry.accepted_at:
         different.append("added_at")
     if version.added_by != entry.decider_id:
@@ -132,5 +132,5 @@ def _connection_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
         "email": row.email,
         "sealed_token_sha256": hash_bytes(bytes(row.sealed_token)),
     }
-    if different := differing(said, recorded[-1].metadata):
+    if different := differing(said, recorded[-1].facts):
         yield f"the connection to Confluence says otherwise than entry {recorded[-1].position}: {', '.join(different)}"

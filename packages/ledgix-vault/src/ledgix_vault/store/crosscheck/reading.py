@@ -41,6 +41,11 @@ class Entry:
         found: Any = self.intent["action_metadata"]
         return dict(found)
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """The metadata without how surely a person was known: that is about who did it, not about what."""
+        return {name: value for name, value in self.metadata.items() if name != "assurance"}
+
     @cached_property
     def grounds(self) -> JsonObject:
         return stored_object(self.grounds_text)

@@ -35,7 +35,7 @@ from ledgix_vault.web.doors import Knock, knock
 
 router = APIRouter(tags=["Documents"])
 LARGEST_PASTE = 2 * 1024 * 1024
-_BY_ENDING = {
+BY_ENDING = {
     ".pdf": MediaKind.PDF,
     ".docx": MediaKind.DOCX,
     ".htm": MediaKind.HTML,
@@ -78,7 +78,7 @@ async def post_document(
     """
     incoming = (
         Incoming(
-            document_id or None, name, _kind(name, request.headers.get("content-type", "")), Origin.UPLOAD, asked.body
+            document_id or None, name, kind_of(name, request.headers.get("content-type", "")), Origin.UPLOAD, asked.body
         )
         if name
         else _pasted(asked.json(), document_id)
@@ -197,16 +197,17 @@ async def put_confluence_settings(vault: TheVault, asked: AKnock) -> Response:
     return exact_json({"base_url": access.base_url, "email": access.email})
 
 
-def _kind(name: str, content_type: str) -> MediaKind:
-    known = _BY_ENDING.get(PurePath(name).suffix.lower())
+def kind_of(name: str, content_type: str) -> MediaKind:
+    """What a file is: by the ending of its name, else by what its sender says; raises `Invalid`."""
+    known = BY_ENDING.get(PurePath(name).suffix.lower())
     if known is not None:
         return known
     stated = content_type.partition(";")[0].strip().lower()
-    for kind in _BY_ENDING.values():
+    for kind in BY_ENDING.values():
         if stated == kind:
             return kind
     raise Invalid(
-        f"must end in one of {', '.join(_BY_ENDING)}, or Content-Type must say what it is",
+        f"must end in one of {', '.join(BY_ENDING)}, or Content-Type must say what it is",
         path="name",
         code="document_type_unknown",
     )

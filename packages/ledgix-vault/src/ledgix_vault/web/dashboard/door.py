@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
@@ -100,15 +101,19 @@ def the_member(session: Annotated[SignedInSession, Depends(the_session)]) -> Mem
     return session.member
 
 
-async def the_form(request: Request) -> Form:
-    """The posted form; 413 and 422 like the API's."""
+async def the_form(request: Request) -> AsyncIterator[Form]:
+    """The posted form; 413 and 422 like the API's. Its files are gone when the request is answered."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > LARGEST_FORM:
         raise TooLarge(f"A form has at most {LARGEST_FORM:,} bytes.")
     try:
-        return Form(await request.form(max_files=20, max_fields=MOST_FIELDS, max_part_size=8 * 1024 * 1024))
+        fields = await request.form(max_files=20, max_fields=MOST_FIELDS, max_part_size=8 * 1024 * 1024)
     except HTTPException as error:
         raise Invalid(f"This form can't be read: {error.detail}") from error
+    try:
+        yield Form(fields)
+    finally:
+        await fields.close()
 
 
 SignedInHere = Annotated[SignedInSession, Depends(the_session)]

@@ -1,0 +1,1 @@
+"""What pages show of policies and tools: values for templates, made from nouns."""
