@@ -24,6 +24,7 @@ class ReviewSettings:
     separation_of_duties: bool = False
     default_verdict: Effect = Effect.REVIEW  # for tools that no policy covers
     two_person_activation: bool = False  # whoever wrote a policy version doesn't activate it
+    require_second_factor: bool = False  # of members who sign in with a password
 
     def to_json(self) -> JsonObject:
         return {name: str(value) if isinstance(value, str) else value for name, value in asdict(self).items()}
