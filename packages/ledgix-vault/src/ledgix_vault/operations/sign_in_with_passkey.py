@@ -17,7 +17,7 @@ from ledgix_vault.operations.steps.passkeys import (
     store_challenge,
 )
 from ledgix_vault.operations.steps.sessions import start_session
-from ledgix_vault.store.ceremonies import find_ceremony, forget_half_sessions
+from ledgix_vault.store.ceremonies import find_ceremony
 from ledgix_vault.store.factors import load_factors
 from ledgix_vault.store.people import tenants_of
 from ledgix_vault.store.unit import Unit
@@ -29,16 +29,20 @@ from ledgix_vault.tenancy.sessions import Known, new_session_secret
 from ledgix_vault.vault import Vault
 
 
-async def begin_passkey_sign_in(vault: Vault, half: str, address: str) -> Challenge:
-    """A challenge for any passkey of this site; with a half session, for those of its person. Durable on return."""
+async def begin_passkey_sign_in(vault: Vault, address: str) -> Challenge:
+    """A challenge for any passkey of this site. Durable on return."""
+    vault.attempts.asked(address)
+    return await _challenge(vault, "")
+
+
+async def begin_passkey_step(vault: Vault, half: str, address: str) -> Challenge:
+    """A challenge for the passkeys of whoever gave a right password; raises `Unauthenticated` when that is over."""
     vault.attempts.asked(address)
     kind = CeremonyKind.HALF_SESSION
-    known = await vault.store.read(partial(find_ceremony, kind=kind, secret=half, now=vault.clock())) if half else None
-    person_id = known.person_id if known is not None else ""
-    factors = await vault.store.read(partial(load_factors, person_id=person_id))
-    secret, challenge = await store_challenge(vault, CeremonyKind.PASSKEY, person_id)
-    site = Site.of(vault.settings.public_url)
-    return Challenge(secret, authentication_options(site, challenge, list(factors.passkeys)))
+    known = await vault.store.read(partial(find_ceremony, kind=kind, secret=half, now=vault.clock()))
+    if known is None:
+        raise Unauthenticated("This took too long. Sign in again.")
+    return await _challenge(vault, known.person_id)
 
 
 async def sign_in_with_passkey(vault: Vault, secret: str, credential: str, address: str, device: str) -> str:
@@ -54,10 +58,16 @@ async def sign_in_with_passkey(vault: Vault, secret: str, credential: str, addre
     return session
 
 
+async def _challenge(vault: Vault, person_id: str) -> Challenge:
+    factors = await vault.store.read(partial(load_factors, person_id=person_id))
+    secret, challenge = await store_challenge(vault, CeremonyKind.PASSKEY, person_id)
+    site = Site.of(vault.settings.public_url)
+    return Challenge(secret, authentication_options(site, challenge, list(factors.passkeys)))
+
+
 def _start(shown: Shown, session: str, device: str, unit: Unit) -> Stored[None]:
     settle_assertion(unit, shown)
     person_id = shown.passkey.person_id
-    forget_half_sessions(unit, person_id)
     belongs = tenants_of(unit.connection, person_id)
     if not belongs:
         raise Unauthenticated(REFUSED)

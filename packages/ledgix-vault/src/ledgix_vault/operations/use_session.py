@@ -23,7 +23,7 @@ class SignedInSession:
     session: Session
     member: Member
     tenants: tuple[tuple[str, str, Role], ...]
-    """(id, name, role) of every tenant that the person belongs to, by name."""
+    """(id, name, role) of every tenant that the person can act for from here, by name."""
 
 
 async def use_session(vault: Vault, secret: str) -> SignedInSession | None:
@@ -35,7 +35,8 @@ async def use_session(vault: Vault, secret: str) -> SignedInSession | None:
     if session.needs_touch(now):
         await vault.store.run(partial(_touch, session.session_id))
     belongs = await vault.store.read(partial(tenants_of, person_id=member.person_id))
-    return SignedInSession(session, member, tuple(belongs))
+    reached = (each for each in belongs if not session.tenant_only or each[0] == session.tenant_id)
+    return SignedInSession(session, member, tuple(reached))
 
 
 async def session_holds(vault: Vault, secret: str, member: Member) -> bool:

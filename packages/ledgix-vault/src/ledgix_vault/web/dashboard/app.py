@@ -14,13 +14,39 @@ from ledgix_vault.vault import Vault
 from ledgix_vault.web import problems
 from ledgix_vault.web.dashboard.door import SignInNeeded
 from ledgix_vault.web.dashboard.frame import render, statics
-from ledgix_vault.web.dashboard.pages import account, events, keys, overview, people, requests, reviews, sign_in
+from ledgix_vault.web.dashboard.pages import (
+    account,
+    events,
+    keys,
+    overview,
+    people,
+    requests,
+    reviews,
+    second_step,
+    security,
+    sign_in,
+    sign_on,
+    sign_on_settings,
+)
 from ledgix_vault.web.dashboard.security import App, Guarded
 from ledgix_vault.web.problems import Problem
 from ledgix_vault.worker import Worker
 
 PREFIX = "/app"
-PAGES = (sign_in, overview, requests, reviews, people, keys, account, events)
+PAGES = (
+    sign_in,
+    second_step,
+    sign_on,
+    overview,
+    requests,
+    reviews,
+    people,
+    keys,
+    sign_on_settings,
+    account,
+    security,
+    events,
+)
 """What the dashboard has."""
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -75,8 +101,15 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return _page(request, found, found.response())
 
 
+async def _confirm_first(request: Request, needed: security.ConfirmFirst) -> Response:
+    if not _wants_page(request):
+        return problems.problem(needed).response()
+    return RedirectResponse(security.confirm_location(needed.onward), status_code=303)
+
+
 HANDLERS: dict[int | type[Exception], Any] = {
     SignInNeeded: _go_to_sign_in,
+    security.ConfirmFirst: _confirm_first,
     VaultError: _vault_error,
     HTTPException: _http_error,
     RequestValidationError: _validation_error,
