@@ -40,6 +40,7 @@ async def confirm_by_code(vault: Vault, member: Member, session: Session, code: 
 
 async def begin_confirmation(vault: Vault, member: Member) -> Challenge:
     """A challenge for the person's own passkeys."""
+    member.require_whole()
     factors = await vault.store.read(partial(load_factors, person_id=member.person_id))
     secret, challenge = await store_challenge(vault, CeremonyKind.PASSKEY, member.person_id)
     site = Site.of(vault.settings.public_url)
