@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.tenancy.judge_settings import Provider
+from ledgix_vault.tenancy.people import Role
 from ledgix_vault.tenancy.suspensions import SuspensionKind
 from ledgix_vault.web.api.components.terms import (
     BOOLEAN,
@@ -72,6 +73,7 @@ SHAPES: dict[str, Schema] = {
             "separation_of_duties": BOOLEAN,
             "default_verdict": one_of("review", "deny"),
             "two_person_activation": BOOLEAN,
+            "require_second_factor": {**BOOLEAN, "description": "Of members who sign in with a password"},
         },
     ),
     "SuspensionRequest": an_object(
@@ -99,6 +101,25 @@ SHAPES: dict[str, Schema] = {
         }
     ),
     "Suspensions": an_object({"suspensions": a_list(ref("Suspension"))}),
+    "SingleSignOn": an_object(
+        {},
+        {
+            "enabled": BOOLEAN,
+            "issuer": {**STRING, "description": "As the provider writes it; compared character by character"},
+            "client_id": STRING,
+            "client_secret": {
+                **STRING,
+                "description": "Write-only: comes back masked; the mask stands for the stored one",
+            },
+            "allowed_domains": a_list(STRING),
+            "default_role": or_null(
+                {
+                    **one_of(*(role for role in Role if role is not Role.OWNER)),
+                    "description": "What somebody becomes who wasn't invited, with an address of these domains",
+                }
+            ),
+        },
+    ),
     "JudgeSettings": an_object(
         {},
         {
