@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pyotp
 import pytest
 from vault_testing.house import PASSWORD, House
 from vault_testing.invariants import check_invariants
+from vault_testing.sign_in import add_app, add_passkey, code_of
 from vault_testing.soft_passkey import USER_PRESENT, SoftPasskey
 
 from ledgix_vault.errors import Busy, Conflict, Forbidden, Invalid, NotFound, Unauthenticated
@@ -24,7 +24,6 @@ from ledgix_vault.operations.manage_factors import (
     add_new_passkey,
     begin_new_passkey,
     confirm_app,
-    read_app_secret,
     read_factors,
     remove_app,
     remove_own_passkey,
@@ -77,30 +76,13 @@ async def with_app(house: House) -> tuple[SignedInSession, str, tuple[str, ...]]
     """(session, secret of the app, recovery codes) of a fresh reviewer."""
     await house.member(Role.REVIEWER)
     here = await house.sign_in(WHO)
-    await start_app(house.core, here.member, here.session)
-    secret = await read_app_secret(house.core, here.member, here.session)
-    added = await confirm_app(house.core, here.member, here.session, code(house, secret))
-    refreshed = next(
-        each for each in await read_sessions(house.core, here.member) if each.session_id == here.session.session_id
-    )
-    house.clock.advance(60)
-    return SignedInSession(refreshed, here.member, here.tenants), secret, added.codes
-
-
-def code(house: House, secret: str, steps: int = 0) -> str:
-    return pyotp.TOTP(secret).at(house.clock() // SECOND, counter_offset=steps)
+    secret, codes = await add_app(house, here)
+    (refreshed,) = await read_sessions(house.core, here.member)
+    return SignedInSession(refreshed, here.member, here.tenants), secret, codes
 
 
 def passkey(house: House) -> SoftPasskey:
     return SoftPasskey(house.settings.public_url, "vault.test")
-
-
-async def add_passkey(
-    house: House, here: SignedInSession, device: SoftPasskey, name: str = "Laptop"
-) -> tuple[str, ...]:
-    begun = await begin_new_passkey(house.core, here.member, here.session)
-    answer = device.create(json.loads(begun.options))
-    return (await add_new_passkey(house.core, here.member, here.session, begun.secret, answer, name)).codes
 
 
 async def kinds(house: House, tenant: int = 0) -> list[str]:
@@ -114,28 +96,28 @@ async def test_a_password_alone_is_half_a_session_once_there_is_an_app(vault: Ho
     asked = await read_half_session(vault.core, first := await half(vault))
     assert asked is not None
     assert (asked.has_app, asked.has_passkeys, asked.has_codes) == (True, False, True)
-    here = await used(vault, await show_code(vault.core, first, code(vault, secret), ADDRESS, "a browser"))
+    here = await used(vault, await show_code(vault.core, first, code_of(vault, secret), ADDRESS, "a browser"))
     assert (here.member.email, here.member.assurance) == (WHO, Assurance.SECOND_FACTOR)
     with pytest.raises(Unauthenticated):
-        await show_code(vault.core, first, code(vault, secret, 1), ADDRESS, "")  # the half session is used up
+        await show_code(vault.core, first, code_of(vault, secret, 1), ADDRESS, "")  # the half session is used up
 
 
 async def test_a_code_counts_once_even_in_another_sign_in(vault: House) -> None:
     _, secret, _ = await with_app(vault)
-    now = code(vault, secret)
+    now = code_of(vault, secret)
     await show_code(vault.core, await half(vault), now, ADDRESS, "")
     again = await half(vault)
-    for replayed in (now, code(vault, secret, -1)):
+    for replayed in (now, code_of(vault, secret, -1)):
         with pytest.raises(Unauthenticated):
             await show_code(vault.core, again, replayed, ADDRESS, "")
-    await show_code(vault.core, again, code(vault, secret, 1), ADDRESS, "")
+    await show_code(vault.core, again, code_of(vault, secret, 1), ADDRESS, "")
 
 
 async def test_the_code_that_confirmed_the_app_signs_nobody_in(vault: House) -> None:
     _, secret, _ = await with_app(vault)
     vault.clock.advance(-60)
     with pytest.raises(Unauthenticated):
-        await show_code(vault.core, await half(vault), code(vault, secret), ADDRESS, "")
+        await show_code(vault.core, await half(vault), code_of(vault, secret), ADDRESS, "")
 
 
 async def test_a_recovery_code_counts_once(vault: House) -> None:
@@ -155,7 +137,7 @@ async def test_guessing_codes_is_stopped_and_a_right_password_forgets_nothing(va
         with pytest.raises(Unauthenticated):
             await show_code(vault.core, await half(vault), "000000", ADDRESS, "")
     with pytest.raises(Busy):
-        await show_code(vault.core, await half(vault), code(vault, secret), ADDRESS, "")
+        await show_code(vault.core, await half(vault), code_of(vault, secret), ADDRESS, "")
 
 
 async def test_a_half_session_is_over_after_ten_minutes_and_with_a_new_password(vault: House) -> None:
@@ -163,7 +145,7 @@ async def test_a_half_session_is_over_after_ten_minutes_and_with_a_new_password(
     late = await half(vault)
     vault.clock.advance(LIFETIMES[CeremonyKind.HALF_SESSION] / SECOND)
     with pytest.raises(Unauthenticated):
-        await show_code(vault.core, late, code(vault, secret), ADDRESS, "")
+        await show_code(vault.core, late, code_of(vault, secret), ADDRESS, "")
     standing = await half(vault)
     await change_password(vault.core, here.member, here.session.session_id, PASSWORD, "another good one")
     assert await read_half_session(vault.core, standing) is None
@@ -309,7 +291,7 @@ async def test_changing_factors_takes_a_fresh_factor(vault: House) -> None:
         await confirm_by_password(vault.core, here.member, here.session, PASSWORD, ADDRESS)
     with pytest.raises(Unauthenticated):
         await confirm_by_code(vault.core, here.member, here.session, "000000", ADDRESS)
-    await confirm_by_code(vault.core, here.member, here.session, code(vault, secret), ADDRESS)
+    await confirm_by_code(vault.core, here.member, here.session, code_of(vault, secret), ADDRESS)
     (confirmed,) = await read_sessions(vault.core, here.member)
     await remove_app(vault.core, here.member, confirmed)
     factors = await read_factors(vault.core, here.member)
