@@ -27,6 +27,7 @@ HALF = "__Host-ledgix-half"
 """What a right password alone gives: it lets somebody show a second factor."""
 AWAY = "__Host-ledgix-away"
 """Which sign-in of this browser is away at a provider."""
+NEEDS_SCRIPT = "Passkeys need JavaScript, and a browser that knows them."
 SIGN_IN = "/app/sign-in"
 SECURITY = "/app/account/security"
 WITHOUT_FACTOR = (SECURITY, "/app/sign-out", "/app/switch-tenant")

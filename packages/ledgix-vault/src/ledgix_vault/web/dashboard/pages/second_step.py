@@ -11,7 +11,15 @@ from ledgix_vault.errors import Busy, Unauthenticated
 from ledgix_vault.operations.show_second_factor import Asked, read_half_session, show_code
 from ledgix_vault.operations.sign_in_with_passkey import begin_passkey_sign_in, begin_passkey_step, sign_in_with_passkey
 from ledgix_vault.tenancy.passkeys import Site
-from ledgix_vault.web.dashboard.door import HALF, SIGN_IN, address_of, device_of, own_path, signed_in_answer
+from ledgix_vault.web.dashboard.door import (
+    HALF,
+    NEEDS_SCRIPT,
+    SIGN_IN,
+    address_of,
+    device_of,
+    own_path,
+    signed_in_answer,
+)
 from ledgix_vault.web.dashboard.frame import TheForm, TheVault, redirect, render
 
 router = APIRouter()
@@ -58,6 +66,8 @@ async def post_step_options(request: Request, vault: TheVault) -> Response:
 async def post_passkey(request: Request, vault: TheVault, form: TheForm) -> Response:
     """A session for whoever used a passkey."""
     onward = own_path(form.raw("next"))
+    if not form.raw("credential"):
+        return redirect(SIGN_IN, said=NEEDS_SCRIPT)
     try:
         secret = await sign_in_with_passkey(
             vault, form.raw("ceremony"), form.raw("credential"), address_of(request), device_of(request)

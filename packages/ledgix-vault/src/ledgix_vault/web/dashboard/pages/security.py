@@ -34,7 +34,7 @@ from ledgix_vault.operations.manage_factors import (
 from ledgix_vault.operations.steps.factors import CONFIRM_FIRST
 from ledgix_vault.tenancy.passkeys import Site
 from ledgix_vault.tenancy.totp import enrolment_uri
-from ledgix_vault.web.dashboard.door import SECURITY, address_of, lacks_factor, own_path
+from ledgix_vault.web.dashboard.door import NEEDS_SCRIPT, SECURITY, address_of, lacks_factor, own_path
 from ledgix_vault.web.dashboard.frame import SignedInHere, TheForm, TheVault, flaws_of, redirect, render
 
 CONFIRM = f"{SECURITY}/confirm"
@@ -120,6 +120,8 @@ async def post_passkey_options(vault: TheVault, session: Fresh) -> Response:
 @router.post("/passkeys")
 async def post_passkey(request: Request, vault: TheVault, session: Fresh, form: TheForm) -> Response:
     """Stores what the browser made."""
+    if not form.raw("credential"):
+        return await _page(request, vault, session, message=NEEDS_SCRIPT)
     try:
         added = await add_new_passkey(
             vault,
@@ -190,6 +192,8 @@ async def post_confirm_options(vault: TheVault, session: SignedInHere) -> Respon
 async def post_confirm_passkey(request: Request, vault: TheVault, session: SignedInHere, form: TheForm) -> Response:
     """A passkey shows who it is."""
     onward = own_path(form.raw("next"))
+    if not form.raw("credential"):
+        return await _confirm_page(request, vault, session, onward, message=NEEDS_SCRIPT, status=422)
     try:
         await confirm_by_passkey(vault, session.member, session.session, form.raw("ceremony"), form.raw("credential"))
     except Unauthenticated as error:

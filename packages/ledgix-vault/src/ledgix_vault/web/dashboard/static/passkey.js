@@ -52,7 +52,6 @@ const REASONS = {
 };
 
 for (const form of window.PublicKeyCredential ? document.querySelectorAll("form[data-passkey]") : []) {
-  form.hidden = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const button = form.querySelector("button");
