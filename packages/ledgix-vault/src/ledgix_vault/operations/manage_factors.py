@@ -15,6 +15,7 @@ from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import Conflict, Invalid, NotFound
 from ledgix_vault.operations.steps.factors import (
+    ConfirmFirst,
     app_secret_place,
     open_app_secret,
     record_for_person,
@@ -79,12 +80,13 @@ async def start_app(vault: Vault, member: Member, session: Session) -> None:
 
 
 async def read_app_secret(vault: Vault, member: Member, session: Session) -> str:
-    """The secret that waits for its first code, to be shown to its owner. `NotFound` when none waits."""
+    """The secret that waits for its first code, for its owner. `NotFound` when none waits; `ConfirmFirst`."""
     member.require_whole()
-    if not session.is_fresh(vault.clock(), has_factors=(factors := await read_factors(vault, member)).exist):
-        raise NotFound("There is no app to confirm.")
+    factors = await read_factors(vault, member)
     if factors.app is None or factors.has_app:
         raise NotFound("There is no app to confirm.")
+    if not session.is_fresh(vault.clock(), has_factors=factors.exist):
+        raise ConfirmFirst
     return open_app_secret(vault, factors.app)
 
 
@@ -114,7 +116,7 @@ async def renew_recovery_codes(vault: Vault, member: Member, session: Session) -
 
 
 async def begin_new_passkey(vault: Vault, member: Member, session: Session) -> Challenge:
-    """What the browser needs to make a passkey. `Forbidden` unless the person has just shown who they are."""
+    """What the browser needs to make a passkey. `ConfirmFirst` unless the person has just shown who they are."""
     member.require_whole()
     factors: Factors = await vault.store.run(partial(_may_add_passkey, session))
     secret, challenge = await store_challenge(vault, CeremonyKind.NEW_PASSKEY, member.person_id)
@@ -215,10 +217,11 @@ def _rename_passkey(person_id: str, credential_id: str, name: str, unit: Unit) -
 
 
 def _remove_passkey(session: Session, credential_id: str, unit: Unit) -> Stored[None]:
-    factors = require_fresh(unit, session)
-    passkey = next((each for each in factors.passkeys if each.credential_id == credential_id), None)
+    known = load_factors(unit.connection, session.person_id).passkeys
+    passkey = next((each for each in known if each.credential_id == credential_id), None)
     if passkey is None:
         raise NotFound(NO_SUCH_PASSKEY)
+    factors = require_fresh(unit, session)
     left = len(factors.passkeys) - 1 + factors.has_app
     _keep_one(unit, session.person_id, left=left)
     remove_passkey(unit, session.person_id, credential_id)

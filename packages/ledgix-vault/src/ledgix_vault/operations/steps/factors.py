@@ -21,8 +21,15 @@ from ledgix_vault.tenancy.totp import DIGITS, Totp, matching_step
 from ledgix_vault.vault import Vault
 
 WRONG_CODE = "This code is wrong, too old, or was used already."
-CONFIRM_FIRST = "confirm_first"
-"""The `code` of a refusal that ends when the person shows again who they are."""
+
+
+class ConfirmFirst(Forbidden):
+    """A refusal that ends when the person shows again who they are."""
+
+    code = "confirm_first"
+
+    def __init__(self) -> None:
+        super().__init__("Show first that it is you.")
 
 
 class Way(StrEnum):
@@ -84,10 +91,10 @@ def the_person(unit: Unit, person_id: str) -> Person:
 
 
 def require_fresh(unit: Unit, session: Session) -> Factors:
-    """The person's factors; `Forbidden` unless they have just shown who they are, by a factor if they have one."""
+    """The person's factors; `ConfirmFirst` unless they have just shown who they are, by a factor if they have one."""
     factors = load_factors(unit.connection, session.person_id)
     if not session.is_fresh(unit.now, has_factors=factors.exist):
-        raise Forbidden("Show first that it is you.", code=CONFIRM_FIRST)
+        raise ConfirmFirst
     return factors
 
 

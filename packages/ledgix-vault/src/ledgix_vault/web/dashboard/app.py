@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from ledgix_vault.errors import NotFound, VaultError
+from ledgix_vault.operations.steps.factors import ConfirmFirst
 from ledgix_vault.vault import Vault
 from ledgix_vault.web import problems
 from ledgix_vault.web.dashboard.door import SignInNeeded
@@ -101,15 +102,15 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return _page(request, found, found.response())
 
 
-async def _confirm_first(request: Request, needed: security.ConfirmFirst) -> Response:
+async def _confirm_first(request: Request, needed: ConfirmFirst) -> Response:
     if not _wants_page(request):
         return problems.problem(needed).response()
-    return RedirectResponse(security.confirm_location(needed.onward), status_code=303)
+    return RedirectResponse(security.confirm_location(request), status_code=303)
 
 
 HANDLERS: dict[int | type[Exception], Any] = {
     SignInNeeded: _go_to_sign_in,
-    security.ConfirmFirst: _confirm_first,
+    ConfirmFirst: _confirm_first,
     VaultError: _vault_error,
     HTTPException: _http_error,
     RequestValidationError: _validation_error,

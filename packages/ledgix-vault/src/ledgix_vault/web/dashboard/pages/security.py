@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 from urllib.parse import urlencode
 
 import segno
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from markupsafe import Markup
 from starlette.responses import JSONResponse, Response
 
-from ledgix_vault.errors import Busy, CallerError, Conflict, Forbidden, Invalid, Unauthenticated
+from ledgix_vault.errors import Busy, Conflict, Invalid, NotFound, Unauthenticated
 from ledgix_vault.operations.confirm_session import (
     begin_confirmation,
     confirm_by_code,
@@ -31,7 +30,6 @@ from ledgix_vault.operations.manage_factors import (
     renew_recovery_codes,
     start_app,
 )
-from ledgix_vault.operations.steps.factors import CONFIRM_FIRST
 from ledgix_vault.tenancy.passkeys import Site
 from ledgix_vault.tenancy.totp import enrolment_uri
 from ledgix_vault.web.dashboard.door import NEEDS_SCRIPT, SECURITY, address_of, lacks_factor, own_path
@@ -40,26 +38,6 @@ from ledgix_vault.web.dashboard.frame import SignedInHere, TheForm, TheVault, fl
 CONFIRM = f"{SECURITY}/confirm"
 
 
-async def only_if_fresh(request: Request, vault: TheVault, session: SignedInHere) -> SignedInHere:
-    """The session of whoever has just shown who they are; everybody else is asked to first."""
-    factors = await read_factors(vault, session.member)
-    session.member.require_whole()
-    if not session.session.is_fresh(vault.clock(), has_factors=factors.exist):
-        raise ConfirmFirst(request.scope["path"] if request.method == "GET" else SECURITY)
-    return session
-
-
-class ConfirmFirst(Forbidden):
-    """`onward` is the page to come back to."""
-
-    code = CONFIRM_FIRST
-
-    def __init__(self, onward: str) -> None:
-        super().__init__("Show first that it is you.")
-        self.onward = onward
-
-
-Fresh = Annotated[SignedInHere, Depends(only_if_fresh)]
 router = APIRouter(prefix="/account/security")
 
 
@@ -70,20 +48,23 @@ async def get_security(request: Request, vault: TheVault, session: SignedInHere)
 
 
 @router.post("/app")
-async def post_app(vault: TheVault, session: Fresh) -> Response:
+async def post_app(vault: TheVault, session: SignedInHere) -> Response:
     """Begins an enrolment."""
     await start_app(vault, session.member, session.session)
     return redirect(f"{SECURITY}/app")
 
 
 @router.get("/app")
-async def get_app(request: Request, vault: TheVault, session: Fresh) -> Response:
+async def get_app(request: Request, vault: TheVault, session: SignedInHere) -> Response:
     """The square code, and a field for the first code."""
-    return await _app_page(request, vault, session, {})
+    try:
+        return await _app_page(request, vault, session, {})
+    except NotFound:
+        return redirect(SECURITY)
 
 
 @router.post("/app/confirm")
-async def post_app_confirm(request: Request, vault: TheVault, session: Fresh, form: TheForm) -> Response:
+async def post_app_confirm(request: Request, vault: TheVault, session: SignedInHere, form: TheForm) -> Response:
     """Makes it a factor."""
     try:
         added = await confirm_app(vault, session.member, session.session, form.text("code"))
@@ -94,7 +75,7 @@ async def post_app_confirm(request: Request, vault: TheVault, session: Fresh, fo
 
 
 @router.post("/app/remove")
-async def post_app_remove(request: Request, vault: TheVault, session: Fresh) -> Response:
+async def post_app_remove(request: Request, vault: TheVault, session: SignedInHere) -> Response:
     """Forgets the app."""
     try:
         await remove_app(vault, session.member, session.session)
@@ -104,21 +85,21 @@ async def post_app_remove(request: Request, vault: TheVault, session: Fresh) -> 
 
 
 @router.post("/codes")
-async def post_codes(request: Request, vault: TheVault, session: Fresh) -> Response:
+async def post_codes(request: Request, vault: TheVault, session: SignedInHere) -> Response:
     """Ten fresh recovery codes."""
     codes = await renew_recovery_codes(vault, session.member, session.session)
     return _codes_page(request, session, tuple(codes), "Earlier recovery codes are worth nothing now.")
 
 
 @router.post("/passkeys/options")
-async def post_passkey_options(vault: TheVault, session: Fresh) -> Response:
+async def post_passkey_options(vault: TheVault, session: SignedInHere) -> Response:
     """A challenge for a new passkey, for the page's script."""
     begun = await begin_new_passkey(vault, session.member, session.session)
     return JSONResponse({"ceremony": begun.secret, "options": json.loads(begun.options)})
 
 
 @router.post("/passkeys")
-async def post_passkey(request: Request, vault: TheVault, session: Fresh, form: TheForm) -> Response:
+async def post_passkey(request: Request, vault: TheVault, session: SignedInHere, form: TheForm) -> Response:
     """Stores what the browser made."""
     if not form.raw("credential"):
         return await _page(request, vault, session, message=NEEDS_SCRIPT)
@@ -131,9 +112,7 @@ async def post_passkey(request: Request, vault: TheVault, session: Fresh, form: 
             form.raw("credential"),
             form.text("name"),
         )
-    except CallerError as error:
-        if error.code == CONFIRM_FIRST:
-            raise
+    except (Invalid, Conflict, Unauthenticated) as error:
         return await _page(request, vault, session, message=error.detail)
     return _after(request, session, added, "The passkey was added.")
 
@@ -151,7 +130,7 @@ async def post_rename(
 
 
 @router.post("/passkeys/{credential_id}/remove")
-async def post_remove(credential_id: str, request: Request, vault: TheVault, session: Fresh) -> Response:
+async def post_remove(credential_id: str, request: Request, vault: TheVault, session: SignedInHere) -> Response:
     """Forgets a passkey."""
     try:
         await remove_own_passkey(vault, session.member, session.session, credential_id)
@@ -201,9 +180,9 @@ async def post_confirm_passkey(request: Request, vault: TheVault, session: Signe
     return redirect(onward)
 
 
-def confirm_location(onward: str) -> str:
-    """The page that asks who it is and then goes on."""
-    return f"{CONFIRM}?{urlencode({'next': onward})}"
+def confirm_location(request: Request) -> str:
+    """The page that asks who it is, and then comes back here if this can be opened."""
+    return f"{CONFIRM}?{urlencode({'next': request.scope['path'] if request.method == 'GET' else SECURITY})}"
 
 
 async def _page(request: Request, vault: TheVault, session: SignedInHere, *, message: str = "") -> Response:
@@ -218,7 +197,7 @@ async def _page(request: Request, vault: TheVault, session: SignedInHere, *, mes
         fresh=session.session.is_fresh(vault.clock(), has_factors=factors.exist),
         passkeys=Site.of(vault.settings.public_url).has_passkeys,
         lacks=lacks_factor(vault, session),
-        confirm_here=confirm_location(SECURITY),
+        confirm_here=CONFIRM,
         message=message,
     )
 
