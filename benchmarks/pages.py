@@ -36,6 +36,7 @@ from ledgix_vault.settings import Settings
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
+from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.tenancy.people import Role
 from ledgix_vault.vault import Vault, system_clock
 from ledgix_vault.web.app import build_app
@@ -124,7 +125,7 @@ async def _fill(vault: Vault, caller: ApiKey, clock: Clock) -> None:
 def _record(vault: Vault, made: list[Clearance], unit: Unit) -> Outcome[None]:
     for each in made:
         begun = each.begun(unit.now, vault.settings.jwt_ttl, DAYS * 86_400)
-        record_new(unit, begun, intent_of(begun, EventKind.CLEARANCE_DECIDED), 1)
+        record_new(unit, begun, intent_of(begun, EventKind.CLEARANCE_DECIDED), ReviewSettings())
     return Outcome(None)
 
 

@@ -517,6 +517,21 @@ def _(asking: Tenant, victim: Tenant) -> None:
     nothing_of(victim, seen)
 
 
+@case("GET /single-sign-on")
+def _(asking: Tenant, victim: Tenant) -> None:
+    succeeded(victim.full.put("/single-sign-on", {"client_id": "theirs", "client_secret": "hidden"}))
+    seen = asking.full.read("/single-sign-on")
+    assert (seen["client_id"], seen["client_secret"]) == ("", "")
+    assert "hidden" not in str(victim.full.read("/single-sign-on"))
+
+
+@case("PUT /single-sign-on")
+def _(asking: Tenant, victim: Tenant) -> None:
+    before = succeeded(victim.full.put("/single-sign-on", {"client_id": "theirs"}))
+    succeeded(asking.full.put("/single-sign-on", {"client_id": "mine", "allowed_domains": ["example.com"]}))
+    assert victim.full.read("/single-sign-on") == before
+
+
 @case("PUT /judge-settings")
 def _(asking: Tenant, victim: Tenant) -> None:
     before = succeeded(victim.full.put("/judge-settings", {"model": "theirs"}))

@@ -65,6 +65,8 @@ OPERATIONS = [
     "GET /overview",
     "GET /judge-settings",
     "PUT /judge-settings",
+    "GET /single-sign-on",
+    "PUT /single-sign-on",
     "GET /review-settings",
     "PUT /review-settings",
     "GET /suspensions",

@@ -10,7 +10,10 @@ from fastapi.routing import APIRoute
 
 from ledgix_vault.web.dashboard.app import PAGES, PREFIX
 
-NOT_PAGES = {"/app/events": "a stream"}
+NOT_PAGES = {
+    "/app/events": "a stream",
+    "/app/sign-in/single-sign-on/back": "where another site sends a browser; alone it refuses",
+}
 VARIANTS = {
     "/app/": ["?range=30d"],
     "/app/requests": ["?outcome=denied&from=2020-01-01", "?tool=nothing"],

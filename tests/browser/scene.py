@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,9 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vault_testing.soft_passkey import SoftPasskey, b64url
+
 from ledgix_vault.app import open_vault
 from ledgix_vault.operations.accept_invitation import join_as_new
+from ledgix_vault.operations.manage_factors import add_new_passkey, begin_new_passkey
 from ledgix_vault.operations.manage_members import invite_for_tenant
+from ledgix_vault.operations.use_session import use_session
 from ledgix_vault.settings import Settings
 from ledgix_vault.store.people import find_person_by_email
 from ledgix_vault.store.sessions import list_sessions
@@ -122,7 +127,20 @@ async def _side(vault: Vault, tenant: Tenant) -> Side:
     ids["person_id"] = reviewer.person_id
     sessions = await vault.store.read(partial(list_sessions, person_id=reviewer.person_id, now=vault.clock()))
     ids["session_id"] = sessions[0].session_id
+    ids["credential_id"] = await _passkey(vault, tenant.tenant_id, f"nina@{place}")
     return Side(tenant, people, ids)
+
+
+async def _passkey(vault: Vault, tenant_id: str, email: str) -> str:
+    """The id of the passkey of somebody else, so that nobody else needs it to sign in."""
+    _, link = await invite_for_tenant(vault, tenant_id, email, Role.AUDITOR)
+    here = await use_session(vault, await join_as_new(vault, link, "Nina Roy", PASSWORD, "browser tests"))
+    assert here is not None
+    device = SoftPasskey(vault.settings.public_url, "127.0.0.1")
+    begun = await begin_new_passkey(vault, here.member, here.session)
+    credential = device.create(json.loads(begun.options))
+    await add_new_passkey(vault, here.member, here.session, begun.secret, credential, "Laptop")
+    return b64url(device.credential_id)
 
 
 def furnish(side: Side, name: str) -> None:

@@ -15,6 +15,8 @@ PER_ACCOUNT: RateLimitItem = RateLimitItemPerMinute(10, 15, namespace="account")
 """Failed tries at one account from anywhere: ten in fifteen minutes."""
 PER_ADDRESS: RateLimitItem = RateLimitItemPerHour(100, 1, namespace="address")
 """Failed tries from one address at anything: a hundred in an hour."""
+BEGUN: RateLimitItem = RateLimitItemPerMinute(60, 1, namespace="begun")
+"""What somebody unknown may begin from one address: sixty in a minute."""
 RETRY_AFTER = 900
 
 
@@ -24,19 +26,24 @@ class Attempts:
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def check(self, account: str, address: str) -> None:
-        """Raises `Busy` while this account or this address has failed too often."""
-        if not (self._limiter.test(PER_ACCOUNT, account) and self._limiter.test(PER_ADDRESS, address)):
+    def begin(self, account: str, address: str) -> None:
+        """Counts a try before it is known to be wrong, so that many at once gain nothing; raises `Busy` when this
+        account or this address has had too many."""
+        if not (self._limiter.test(PER_ADDRESS, address) and self._limiter.hit(PER_ACCOUNT, account)):
             raise Busy(
                 RETRY_AFTER,
                 "Too many failed tries. Wait a quarter of an hour, then try again.",
                 code="too_many_attempts",
             )
 
-    def failed(self, account: str, address: str) -> None:
-        """Counts a failed try."""
-        self._limiter.hit(PER_ACCOUNT, account)
+    def failed(self, address: str) -> None:
+        """Counts a try that was wrong against where it came from."""
         self._limiter.hit(PER_ADDRESS, address)
+
+    def asked(self, address: str) -> None:
+        """Counts something begun by nobody known yet; raises `Busy` when one address begins too much."""
+        if not self._limiter.hit(BEGUN, address):
+            raise Busy(60, "Too many tries from here. Wait a minute, then try again.", code="too_many_attempts")
 
     def succeeded(self, account: str) -> None:
         """Forgets the failed tries at this account: whoever it is has shown who they are."""

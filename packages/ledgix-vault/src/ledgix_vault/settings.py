@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         default="",
         description="Hosts (`name:port`, by commas) where judges may be though they are private or speak plain HTTP.",
     )
+    sign_on_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        default="",
+        description="Hosts (`name:port`, by commas) where providers of single sign-on may be though they are private or"
+        " speak plain HTTP.",
+    )
     key_passphrase: SecretStr | None = Field(
         default=None, description="Passphrase that opens the signing keys; without it the key file does."
     )
@@ -195,6 +200,11 @@ class Settings(BaseSettings):
     def trusted_judge_hosts(self) -> frozenset[str]:
         """`judge_hosts` as a set of `name:port`."""
         return frozenset(self.judge_hosts.split(",")) - {""}
+
+    @property
+    def trusted_sign_on_hosts(self) -> frozenset[str]:
+        """`sign_on_hosts` as a set of `name:port`."""
+        return frozenset(self.sign_on_hosts.split(",")) - {""}
 
     def listening_on(self, port: int) -> Self:
         """The same settings with the port that the operating system gave."""

@@ -191,7 +191,7 @@ async def test_a_key_that_ended_follows_no_more(vault: House) -> None:
 
 async def test_a_person_follows_as_long_as_their_session_holds(vault: House) -> None:
     member = await vault.member(Role.AUDITOR)
-    secret = await sign_in(vault.core, Credentials(member.email, PASSWORD, "192.0.2.1", "a browser"))
+    secret = (await sign_in(vault.core, Credentials(member.email, PASSWORD, "192.0.2.1", "a browser"))).secret
     used = await use_session(vault.core, secret)
     assert used is not None
     person = follow_events(vault.core, used.member, holds=partial(session_holds, vault.core, secret, used.member))

@@ -285,8 +285,9 @@ class House:
 
     async def sign_in(self, email: str, password: str = PASSWORD) -> SignedInSession:
         """What the sign-in page does."""
-        secret = await sign_in(self.core, Credentials(email, password, "192.0.2.1", "a browser"))
-        used = await use_session(self.core, secret)
+        started = await sign_in(self.core, Credentials(email, password, "192.0.2.1", "a browser"))
+        assert not started.needs_second_factor
+        used = await use_session(self.core, started.secret)
         assert used is not None
         return used
 

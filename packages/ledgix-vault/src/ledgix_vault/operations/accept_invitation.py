@@ -25,7 +25,7 @@ from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.invitations import Invitation
 from ledgix_vault.tenancy.passwords import check_new_password, hash_password
 from ledgix_vault.tenancy.people import Assurance, Member, check_person_name
-from ledgix_vault.tenancy.sessions import hash_session_secret, new_session_secret
+from ledgix_vault.tenancy.sessions import Known, hash_session_secret, new_session_secret
 from ledgix_vault.vault import Vault
 
 UNKNOWN = "This link is not known here, was used already, or is too old. Ask for another one."
@@ -66,6 +66,7 @@ async def join_as_new(vault: Vault, secret: str, name: str, password: str, devic
 
 async def join_as_known(vault: Vault, secret: str, member: Member, device: str) -> str:
     """Makes the signed-in person a member of the tenant that invites their address; the secret of a session there."""
+    member.require_whole()
     session = new_session_secret()
     await vault.store.run(partial(_join_as_known, secret, member, session, device))
     return session
@@ -77,7 +78,7 @@ def _join_as_new(secret: str, name: str, hashed: str, session: str, device: str,
         raise Conflict("This address has an account already: sign in, then open the link again.", code="person_exists")
     person = add_person(unit, invitation.email, name, hashed)
     _join(unit, tenant_id, invitation, person.person_id, Assurance.LINK)
-    start_session(unit, person, tenant_id, Assurance.PASSWORD, session, device)
+    start_session(unit, person, tenant_id, Known(Assurance.PASSWORD, unit.now), session, device)
     return Stored(None)
 
 
@@ -90,7 +91,7 @@ def _join_as_known(secret: str, member: Member, session: str, device: str, unit:
     _join(unit, tenant_id, invitation, member.person_id, member.assurance)
     person = find_person(unit.connection, member.person_id)
     assert person is not None
-    start_session(unit, person, tenant_id, member.assurance, session, device)
+    start_session(unit, person, tenant_id, Known(member.assurance), session, device)
     return Stored(None)
 
 

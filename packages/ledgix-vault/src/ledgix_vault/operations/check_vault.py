@@ -15,6 +15,7 @@ from ledgix_vault.errors import StartRefused
 from ledgix_vault.store.audit import audit_log
 from ledgix_vault.store.crosscheck.clearances import clearance_flaws
 from ledgix_vault.store.crosscheck.documents import document_flaws
+from ledgix_vault.store.crosscheck.factors import factor_flaws
 from ledgix_vault.store.crosscheck.limits import limit_flaws
 from ledgix_vault.store.crosscheck.logs import log_flaws, whole_flaws
 from ledgix_vault.store.crosscheck.reading import readable
@@ -110,6 +111,7 @@ def _database_flaws(connection: Connection, cells: Sequence[Cell]) -> Iterator[s
     for flaw in structural_flaws(connection):
         yield f"SQLite says: {flaw}"
     yield from whole_flaws(connection, cells)
+    yield from readable("second factors", partial(factor_flaws, connection))
 
 
 def _private_key_flaws(connection: Connection, open_keys: Callable[[Sequence[str]], object]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.errors import Invalid, NotFound
 from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.store.ceremonies import forget_half_sessions
 from ledgix_vault.store.people import change_person, find_person, tenants_of
 from ledgix_vault.store.sessions import end_other_sessions, end_session, list_sessions
 from ledgix_vault.store.unit import Unit
@@ -20,8 +21,9 @@ from ledgix_vault.vault import Vault
 
 
 async def read_sessions(vault: Vault, member: Member) -> list[Session]:
-    """Where the person is signed in, the last used first."""
-    return await vault.store.read(partial(list_sessions, person_id=member.person_id, now=vault.clock()))
+    """Where the person is signed in, the last used first; to single sign-on only its own."""
+    found = await vault.store.read(partial(list_sessions, person_id=member.person_id, now=vault.clock()))
+    return [each for each in found if _may_see(member, each)]
 
 
 async def sign_out(vault: Vault, member: Member, session_id: str) -> None:
@@ -31,6 +33,7 @@ async def sign_out(vault: Vault, member: Member, session_id: str) -> None:
 
 async def change_name(vault: Vault, member: Member, name: str) -> None:
     """Changes how the person is shown."""
+    member.require_whole()
     await vault.store.run(partial(_change_name, member.person_id, check_person_name(name)))
 
 
@@ -40,22 +43,32 @@ async def change_password(vault: Vault, member: Member, session_id: str, old: st
     Raises `Invalid` at `$.old` for a wrong password, which counts as a failed try, and at `$.password` for a new one
     that is too short.
     """
-    vault.attempts.check(member.email, "")
+    member.require_whole()
     check_new_password(new)
+    vault.attempts.begin(member.email, "")
     person = await vault.store.read(partial(find_person, person_id=member.person_id))
     assert person is not None
     async with vault.hashing:
         if person.password_hash and not await asyncio.to_thread(password_matches, person.password_hash, old):
-            vault.attempts.failed(member.email, "")
             raise Invalid("This isn't your password.", path="$.old")
         hashed = await asyncio.to_thread(hash_password, new)
+    vault.attempts.succeeded(member.email)
     await vault.store.run(partial(_change_password, member, session_id, hashed))
 
 
 def _sign_out(member: Member, session_id: str, unit: Unit) -> Stored[None]:
+    if member.tenant_only and all(
+        each.session_id != session_id or not _may_see(member, each)
+        for each in list_sessions(unit.connection, member.person_id, unit.now)
+    ):
+        raise NotFound("There is no such session.")
     if not end_session(unit, member.person_id, session_id):
         raise NotFound("There is no such session.")
     return Stored(None)
+
+
+def _may_see(member: Member, session: Session) -> bool:
+    return not member.tenant_only or (session.tenant_only and session.tenant_id == member.tenant_id)
 
 
 def _change_name(person_id: str, name: str, unit: Unit) -> Stored[None]:
@@ -66,6 +79,7 @@ def _change_name(person_id: str, name: str, unit: Unit) -> Stored[None]:
 def _change_password(member: Member, session_id: str, hashed: str, unit: Unit) -> Stored[None]:
     change_person(unit, member.person_id, password_hash=hashed)
     end_other_sessions(unit, member.person_id, keep=session_id)
+    forget_half_sessions(unit, member.person_id)
     for tenant_id, _, _ in tenants_of(unit.connection, member.person_id):
         record_administration(
             unit,

@@ -9,12 +9,15 @@ from typing import TypeVar
 
 from ledgix_vault.errors import Unauthenticated
 from ledgix_vault.operations.steps.sessions import start_session
+from ledgix_vault.store.ceremonies import begin_ceremony
+from ledgix_vault.store.factors import load_factors
 from ledgix_vault.store.people import Person, change_person, find_person_by_email, tenants_of
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
+from ledgix_vault.tenancy.ceremonies import CeremonyKind
 from ledgix_vault.tenancy.passwords import hash_password, needs_rehash, password_matches, spend_the_same_time
 from ledgix_vault.tenancy.people import Assurance
-from ledgix_vault.tenancy.sessions import new_session_secret
+from ledgix_vault.tenancy.sessions import Known, new_session_secret
 from ledgix_vault.vault import Vault
 
 T = TypeVar("T")
@@ -31,24 +34,34 @@ class Credentials:
     device: str
 
 
-async def sign_in(vault: Vault, credentials: Credentials) -> str:
-    """The secret of a new session, for a cookie. Durable on return, with an event in the tenant that it is for.
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What came of a right password. `secret` is a session's, or a half session's for whoever has a second factor:
+    it lets them show that one, and nothing else."""
+
+    secret: str
+    needs_second_factor: bool
+
+
+async def sign_in(vault: Vault, credentials: Credentials) -> Started:
+    """A new session, its secret for a cookie; durable on return, with an event in the tenant that it is for. Or a half
+    session, for whoever has a second factor.
 
     Raises `Unauthenticated` with the same words and after the same time whatever was wrong, and `Busy` after too many
     failed tries.
     """
-    vault.attempts.check(credentials.email, credentials.address)
+    vault.attempts.begin(credentials.email, credentials.address)
     person = await vault.store.read(partial(find_person_by_email, email=credentials.email))
     if not await _is_right(vault, person, credentials.password) or person is None:
-        vault.attempts.failed(credentials.email, credentials.address)
+        vault.attempts.failed(credentials.address)
         raise Unauthenticated(REFUSED)
     vault.attempts.succeeded(credentials.email)
     fresh = None
     if needs_rehash(person.password_hash):
         fresh = await _in_thread(vault, partial(hash_password, credentials.password))
     secret = new_session_secret()
-    await vault.store.run(partial(_start, person, secret, credentials.device, fresh))
-    return secret
+    started: Started = await vault.store.run(partial(_start, person, secret, credentials.device, fresh))
+    return started
 
 
 async def _is_right(vault: Vault, person: Person | None, password: str) -> bool:
@@ -64,11 +77,14 @@ async def _in_thread(vault: Vault, work: partial[T]) -> T:
         return await asyncio.to_thread(work)
 
 
-def _start(person: Person, secret: str, device: str, fresh_hash: str | None, unit: Unit) -> Stored[None]:
+def _start(person: Person, secret: str, device: str, fresh_hash: str | None, unit: Unit) -> Stored[Started]:
     belongs = tenants_of(unit.connection, person.person_id)
     if not belongs:
         raise Unauthenticated(REFUSED)
     if fresh_hash is not None:
         change_person(unit, person.person_id, password_hash=fresh_hash)
-    start_session(unit, person, belongs[0][0], Assurance.PASSWORD, secret, device)
-    return Stored(None)
+    if load_factors(unit.connection, person.person_id).exist:
+        begin_ceremony(unit, CeremonyKind.HALF_SESSION, secret, {}, person_id=person.person_id)
+        return Stored(Started(secret, needs_second_factor=True))
+    start_session(unit, person, belongs[0][0], Known(Assurance.PASSWORD, unit.now), secret, device)
+    return Stored(Started(secret, needs_second_factor=False))

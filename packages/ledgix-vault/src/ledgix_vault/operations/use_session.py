@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from ledgix_vault.errors import NotFound, Unauthenticated
+from ledgix_vault.errors import Forbidden, NotFound, Unauthenticated
 from ledgix_vault.operations.steps.sessions import start_session
 from ledgix_vault.store.people import find_person, tenants_of
 from ledgix_vault.store.sessions import end_session, find_session, touch_session
@@ -23,7 +23,7 @@ class SignedInSession:
     session: Session
     member: Member
     tenants: tuple[tuple[str, str, Role], ...]
-    """(id, name, role) of every tenant that the person belongs to, by name."""
+    """(id, name, role) of every tenant that the person can act for from here, by name."""
 
 
 async def use_session(vault: Vault, secret: str) -> SignedInSession | None:
@@ -35,7 +35,8 @@ async def use_session(vault: Vault, secret: str) -> SignedInSession | None:
     if session.needs_touch(now):
         await vault.store.run(partial(_touch, session.session_id))
     belongs = await vault.store.read(partial(tenants_of, person_id=member.person_id))
-    return SignedInSession(session, member, tuple(belongs))
+    reached = (each for each in belongs if not session.tenant_only or each[0] == session.tenant_id)
+    return SignedInSession(session, member, tuple(reached))
 
 
 async def session_holds(vault: Vault, secret: str, member: Member) -> bool:
@@ -58,11 +59,13 @@ def _touch(session_id: str, unit: Unit) -> Stored[None]:
 
 
 def _switch(session: Session, tenant_id: str, secret: str, unit: Unit) -> Stored[None]:
+    if session.tenant_only:
+        raise Forbidden("Sign in with your password or a passkey to act for another tenant.", code="tenant_only")
     if tenant_id not in {each for each, _, _ in tenants_of(unit.connection, session.person_id)}:
         raise NotFound("You don't belong to such a tenant.")
     if not end_session(unit, session.person_id, session.session_id):
         raise Unauthenticated("This session is over; sign in again.")
     person = find_person(unit.connection, session.person_id)
     assert person is not None
-    start_session(unit, person, tenant_id, session.assurance, secret, session.device)
+    start_session(unit, person, tenant_id, session.known, secret, session.device)
     return Stored(None)

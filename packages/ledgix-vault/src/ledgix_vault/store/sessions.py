@@ -12,25 +12,25 @@ from ledgix_vault.jsontext import encode_text
 from ledgix_vault.store import schema
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.tenancy.people import Assurance, Member, Role
-from ledgix_vault.tenancy.sessions import LIFETIME, LONGEST_DEVICE, Session
+from ledgix_vault.tenancy.sessions import LIFETIME, LONGEST_DEVICE, Known, Session
 
 _S, _P, _M = schema.session, schema.person, schema.membership
 
 
-def add_session(
-    unit: Unit, person_id: str, tenant_id: str, assurance: Assurance, secret_hash: bytes, device: str
-) -> Session:
+def add_session(unit: Unit, person_id: str, tenant_id: str, known: Known, secret_hash: bytes, device: str) -> Session:
     """A new session that begins now."""
     session = Session(
         session_id=new_id(),
         person_id=person_id,
         tenant_id=tenant_id,
-        assurance=assurance,
+        assurance=known.assurance,
         started_at=unit.now,
         last_seen_at=unit.now,
         expires_at=unit.now + LIFETIME,
         ended_at=None,
         device=device[:LONGEST_DEVICE],
+        confirmed_at=known.confirmed_at,
+        tenant_only=known.tenant_only,
     )
     unit.insert(
         _S,
@@ -39,12 +39,14 @@ def add_session(
             secret_hash,
             person_id,
             tenant_id,
-            str(assurance),
+            str(session.assurance),
             session.started_at,
             session.last_seen_at,
             session.expires_at,
             None,
             encode_text(session.device),
+            session.confirmed_at,
+            session.tenant_only,
         ),
     )
     return session
@@ -69,6 +71,7 @@ def find_session(connection: Connection, secret_hash: bytes) -> tuple[Session, M
         name=row.name,
         role=Role(row.role),
         assurance=session.assurance,
+        tenant_only=session.tenant_only,
     )
     return session, member
 
@@ -86,6 +89,11 @@ def list_sessions(connection: Connection, person_id: str, now: int) -> list[Sess
 def touch_session(unit: Unit, session_id: str) -> None:
     """Remembers that it was used now."""
     unit.write(update(_S).where(_S.c.session_id == session_id).values(last_seen_at=unit.now))
+
+
+def confirm_session(unit: Unit, session_id: str, assurance: Assurance) -> None:
+    """Remembers that the person has just shown here who they are, and how."""
+    unit.write(update(_S).where(_S.c.session_id == session_id).values(confirmed_at=unit.now, assurance=str(assurance)))
 
 
 def end_session(unit: Unit, person_id: str, session_id: str) -> bool:
@@ -127,4 +135,6 @@ def _session(row: Any) -> Session:
         expires_at=row.expires_at,
         ended_at=row.ended_at,
         device=str(json.parse(row.device.encode())),
+        confirmed_at=row.confirmed_at,
+        tenant_only=bool(row.tenant_only),
     )

@@ -17,6 +17,7 @@ from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.judge_settings import NO_JUDGE, JudgeSettings
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.tenancy.sign_on import NO_SINGLE_SIGN_ON, SingleSignOn
 from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.tenancy.suspensions import Suspension, SuspensionKind
 
@@ -43,6 +44,7 @@ def load_tenant_state(connection: Connection, tenant_id: str) -> TenantState:
         key_hashes=tuple(secret_hash for _, secret_hash in keys),
         suspensions=load_standing_suspensions(connection, tenant_id),
         judge=load_judge_settings(connection, tenant_id),
+        single_sign_on=load_single_sign_on(connection, tenant_id),
     )
 
 
@@ -69,6 +71,15 @@ def load_judge_settings(connection: Connection, tenant_id: str) -> JudgeSettings
     if row is None:
         return NO_JUDGE
     return JudgeSettings.from_json(stored_object(row.settings), bytes(row.sealed_key))
+
+
+def load_single_sign_on(connection: Connection, tenant_id: str) -> SingleSignOn:
+    """The tenant's provider; off if it never set one."""
+    table = schema.single_sign_on
+    row = connection.execute(select(table).where(table.c.tenant_id == tenant_id)).one_or_none()
+    if row is None:
+        return NO_SINGLE_SIGN_ON
+    return SingleSignOn.from_json(stored_object(row.settings), bytes(row.sealed_secret))
 
 
 def load_tool_schemas(connection: Connection, tenant_id: str) -> dict[str, ToolSchema]:

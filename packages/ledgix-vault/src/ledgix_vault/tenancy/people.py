@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from ledgix_vault.errors import Invalid, MissingScope
+from ledgix_vault.errors import Forbidden, Invalid, MissingScope
 from ledgix_vault.tenancy.scopes import Scope
 
 LONGEST_EMAIL = 254
@@ -53,7 +53,10 @@ class Assurance(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A signed-in person, acting for one tenant. The same questions as to an API key get an answer."""
+    """A signed-in person, acting for one tenant. The same questions as to an API key get an answer.
+
+    `tenant_only`: known by this tenant's own single sign-on, which speaks for no other tenant of the person.
+    """
 
     tenant_id: str
     person_id: str
@@ -61,6 +64,7 @@ class Member:
     name: str
     role: Role
     assurance: Assurance
+    tenant_only: bool = False
 
     @property
     def scopes(self) -> frozenset[Scope]:
@@ -97,6 +101,14 @@ class Member:
 
     def require_agent(self, agent_id: str) -> None:
         """Never raises: a person may try a call as any agent."""
+
+    def require_whole(self) -> None:
+        """Forbidden for who came by single sign-on: what is the person's own counts for other tenants too."""
+        if self.tenant_only:
+            raise Forbidden(
+                "You are signed in by your organisation's single sign-on, which can't change how you sign in here.",
+                code="tenant_only",
+            )
 
     def owns(self, lineage: str) -> bool:
         """Whether this person asked it."""

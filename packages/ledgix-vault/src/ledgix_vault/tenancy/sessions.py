@@ -17,7 +17,19 @@ LIFETIME = 7 * 24 * 3600 * MICROSECONDS
 IDLE_LIFETIME = 12 * 3600 * MICROSECONDS
 SEEN_EVERY = 300 * MICROSECONDS
 """How exactly the last use is remembered: a write for each page would be too much."""
+FRESH = 600 * MICROSECONDS
+"""How long it counts that somebody has just shown who they are, when they change how they sign in."""
 LONGEST_DEVICE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How somebody is known when a session begins. `confirmed_at` is when they last showed it, None if long ago;
+    `tenant_only`: known to one tenant alone, by its own single sign-on."""
+
+    assurance: Assurance
+    confirmed_at: int | None = None
+    tenant_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +45,23 @@ class Session:
     expires_at: int
     ended_at: int | None
     device: str
+    confirmed_at: int | None = None
+    tenant_only: bool = False
 
     def is_over(self, now: int) -> bool:
         """Whether it proves nothing any more."""
         return self.ended_at is not None or now >= self.expires_at or now - self.last_seen_at >= IDLE_LIFETIME
+
+    @property
+    def known(self) -> Known:
+        """How the person is known here: what a session that follows from this one inherits."""
+        return Known(self.assurance, self.confirmed_at, self.tenant_only)
+
+    def is_fresh(self, now: int, *, has_factors: bool) -> bool:
+        """Whether the person showed a moment ago who they are: by a second factor, if they have any."""
+        if has_factors and self.assurance is not Assurance.SECOND_FACTOR:
+            return False
+        return self.confirmed_at is not None and now - self.confirmed_at < FRESH
 
     def needs_touch(self, now: int) -> bool:
         """Whether its last use is worth a write."""

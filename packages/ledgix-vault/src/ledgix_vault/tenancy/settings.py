@@ -40,6 +40,7 @@ class ReviewSettings:
     quorum_roles: tuple[Role, ...] = ()  # at least one approval by each of these; a key has no role
     reason_required: ReasonRequired = ReasonRequired.NEVER
     escalation_seconds: int = 0  # 0: never
+    require_second_factor: bool = False  # of members who sign in with a password
 
     @property
     def approvals_needed(self) -> int:

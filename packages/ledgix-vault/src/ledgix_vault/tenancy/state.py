@@ -8,6 +8,7 @@ from ledgix_vault.policy.snapshot import Snapshot
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.judge_settings import NO_JUDGE, JudgeSettings
 from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.tenancy.sign_on import NO_SINGLE_SIGN_ON, SingleSignOn
 from ledgix_vault.tenancy.suspensions import Suspension, first_that_stops
 
 
@@ -22,6 +23,7 @@ class TenantState:
     keys: tuple[ApiKey, ...]
     key_hashes: tuple[bytes, ...]  # secret hashes, in the order of `keys`
     judge: JudgeSettings = NO_JUDGE
+    single_sign_on: SingleSignOn = NO_SINGLE_SIGN_ON
     suspensions: tuple[Suspension, ...] = ()  # those that stand, oldest first
 
     def suspension_of(self, agent_id: str, tool_name: str) -> Suspension | None:

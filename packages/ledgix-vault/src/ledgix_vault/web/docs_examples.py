@@ -101,6 +101,14 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "ApiKeyRequest": {"name": "billing bot", "preset": "agent", "agent_ids": ["billing-*"], "expires_in_days": 90},
     "ApiKeyRotation": {"overlap_seconds": 3600},
+    "SingleSignOn": {
+        "enabled": True,
+        "issuer": "https://login.acme.example",
+        "client_id": "ledgix",
+        "client_secret": "…",
+        "allowed_domains": ["acme.example"],
+        "default_role": "auditor",
+    },
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
 

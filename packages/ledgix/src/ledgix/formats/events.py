@@ -78,6 +78,11 @@ class EventKind(StrEnum):
     MEMBER_REMOVED = "member.removed"
     PERSON_SIGNED_IN = "person.signed_in"
     PERSON_PASSWORD_CHANGED = "person.password_changed"  # noqa: S105
+    PERSON_FACTOR_ADDED = "person.factor_added"
+    PERSON_FACTOR_REMOVED = "person.factor_removed"
+    PERSON_RECOVERY_CODES_MADE = "person.recovery_codes_made"
+    PERSON_RECOVERY_CODE_USED = "person.recovery_code_used"
+    PERSON_IDENTITY_LINKED = "person.identity_linked"
     TENANT_CREATED = "tenant.created"
     AGENT_SUSPENDED = "agent.suspended"
     AGENT_RELEASED = "agent.released"

@@ -1,5 +1,5 @@
-"""What a tenant is and has, against the ledger: name, settings, judge, API keys, policies, schemas, suspensions,
-members."""
+"""What a tenant is and has, against the ledger: name, settings, judge, single sign-on, API keys, policies, schemas,
+suspensions, members."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ledgix_vault.store.crosscheck.reading import (
     unpaired,
 )
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
+from ledgix_vault.store.crosscheck.sign_on import sign_on_flaws
 from ledgix_vault.store.crosscheck.suspensions import suspension_flaws
 from ledgix_vault.store.tenants import load_judge_settings, stored_object
 from ledgix_vault.tenancy.judge_settings import JUDGE, NO_JUDGE
@@ -51,6 +52,7 @@ def tenant_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
         "the policies": partial(policy_flaws, connection, tenant_id, key_lineages(connection, tenant_id)),
         "the tool schemas": partial(_tool_schema_flaws, connection, tenant_id),
         "the suspensions": partial(suspension_flaws, connection, tenant_id),
+        "single sign-on": partial(sign_on_flaws, connection, tenant_id),
         "the members": partial(people_flaws, connection, tenant_id),
     }
     for what, look in sections.items():

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from ledgix_vault.errors import NotFound, VaultError
+from ledgix_vault.operations.steps.factors import ConfirmFirst
 from ledgix_vault.vault import Vault
 from ledgix_vault.web import problems
 from ledgix_vault.web.dashboard.door import SignInNeeded
@@ -27,7 +28,11 @@ from ledgix_vault.web.dashboard.pages import (
     policy_trials,
     requests,
     reviews,
+    second_step,
+    security,
     sign_in,
+    sign_on,
+    sign_on_settings,
     tools,
 )
 from ledgix_vault.web.dashboard.security import App, Guarded
@@ -37,6 +42,8 @@ from ledgix_vault.worker import Worker
 PREFIX = "/app"
 PAGES = (
     sign_in,
+    second_step,
+    sign_on,
     overview,
     requests,
     reviews,
@@ -48,7 +55,9 @@ PAGES = (
     limits,
     people,
     keys,
+    sign_on_settings,
     account,
+    security,
     events,
 )
 """What the dashboard has."""
@@ -105,8 +114,15 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return _page(request, found, found.response())
 
 
+async def _confirm_first(request: Request, needed: ConfirmFirst) -> Response:
+    if not _wants_page(request):
+        return problems.problem(needed).response()
+    return RedirectResponse(security.confirm_location(request), status_code=303)
+
+
 HANDLERS: dict[int | type[Exception], Any] = {
     SignInNeeded: _go_to_sign_in,
+    ConfirmFirst: _confirm_first,
     VaultError: _vault_error,
     HTTPException: _http_error,
     RequestValidationError: _validation_error,

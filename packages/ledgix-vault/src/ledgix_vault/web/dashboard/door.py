@@ -15,14 +15,24 @@ from starlette.responses import RedirectResponse, Response
 from ledgix_vault.errors import Invalid, TooLarge
 from ledgix_vault.operations.read_review import count_reviews
 from ledgix_vault.operations.use_session import SignedInSession, use_session
-from ledgix_vault.tenancy.people import Member
+from ledgix_vault.tenancy.ceremonies import LIFETIMES, CeremonyKind
+from ledgix_vault.tenancy.people import Assurance, Member
 from ledgix_vault.tenancy.sessions import LIFETIME
 from ledgix_vault.times import MICROSECONDS
+from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.context import TheVault
 
 COOKIE = "__Host-ledgix"
 """Set by this host alone, for all of it, over TLS or on this very machine (RFC 6265bis, 4.1.3.2)."""
+HALF = "__Host-ledgix-half"
+"""What a right password alone gives: it lets somebody show a second factor."""
+AWAY = "__Host-ledgix-away"
+"""Which sign-in of this browser is away at a provider."""
+NEEDS_SCRIPT = "Passkeys need JavaScript, and a browser that knows them."
 SIGN_IN = "/app/sign-in"
+SECURITY = "/app/account/security"
+WITHOUT_FACTOR = (SECURITY, "/app/sign-out", "/app/switch-tenant")
+"""What opens before a second factor was added, where the tenant asks for one."""
 LARGEST_FORM = 40 * 1024 * 1024
 MOST_FIELDS = 2000
 
@@ -92,8 +102,20 @@ async def the_session(request: Request, vault: TheVault) -> SignedInSession:
     if used is None:
         raise SignInNeeded(sign_in_location(request))
     request.state.session = used
+    if lacks_factor(vault, used) and not _opens_without_factor(request.scope["path"]):
+        raise SignInNeeded(SECURITY)
     request.state.waiting = await count_reviews(vault, used.member)
     return used
+
+
+def lacks_factor(vault: Vault, used: SignedInSession) -> bool:
+    """Whether the tenant asks for a second factor that this session hasn't. Single sign-on is the provider's affair."""
+    asks = vault.store.tenant(used.member.tenant_id).settings.require_second_factor
+    return asks and used.member.assurance not in (Assurance.SECOND_FACTOR, Assurance.SINGLE_SIGN_ON)
+
+
+def _opens_without_factor(path: str) -> bool:
+    return any(path == page or path.startswith(f"{page}/") for page in WITHOUT_FACTOR)
 
 
 def the_member(session: Annotated[SignedInSession, Depends(the_session)]) -> Member:
@@ -139,9 +161,20 @@ def own_path(path: str) -> str:
 def signed_in_answer(secret: str, location: str) -> Response:
     """To a page, with the cookie of a fresh session."""
     answer = RedirectResponse(own_path(location), status_code=303)
-    answer.set_cookie(
-        COOKIE, secret, max_age=LIFETIME // MICROSECONDS, path="/", secure=True, httponly=True, samesite="lax"
-    )
+    set_secret(answer, COOKIE, secret, LIFETIME // MICROSECONDS)
+    return answer
+
+
+def set_secret(answer: Response, name: str, secret: str, seconds: int) -> None:
+    """A cookie that scripts can't read and other sites can't send with what they post."""
+    answer.set_cookie(name, secret, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def half_signed_in_answer(secret: str, location: str) -> Response:
+    """To the second step, with the cookie of a half session."""
+    query = urlencode({"next": own_path(location)})
+    answer = RedirectResponse(f"{SIGN_IN}/second-factor?{query}", status_code=303)
+    set_secret(answer, HALF, secret, LIFETIMES[CeremonyKind.HALF_SESSION] // MICROSECONDS)
     return answer
 
 

@@ -6,6 +6,7 @@ from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.operations.decide_reviews import MOST_AT_ONCE
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.tenancy.judge_settings import Provider
+from ledgix_vault.tenancy.people import Role
 from ledgix_vault.tenancy.settings import REVIEWING_ROLES, ReasonRequired
 from ledgix_vault.tenancy.suspensions import SuspensionKind
 from ledgix_vault.web.api.components.terms import (
@@ -141,6 +142,7 @@ SHAPES: dict[str, Schema] = {
             "quorum_roles": a_list(one_of(*REVIEWING_ROLES)),
             "reason_required": one_of(*ReasonRequired),
             "escalation_seconds": {"type": "integer", "minimum": 0, "maximum": 30 * 24 * 3600},
+            "require_second_factor": {**BOOLEAN, "description": "Of members who sign in with a password"},
         },
     ),
     "SuspensionRequest": an_object(
@@ -168,6 +170,25 @@ SHAPES: dict[str, Schema] = {
         }
     ),
     "Suspensions": an_object({"suspensions": a_list(ref("Suspension"))}),
+    "SingleSignOn": an_object(
+        {},
+        {
+            "enabled": BOOLEAN,
+            "issuer": {**STRING, "description": "As the provider writes it; compared character by character"},
+            "client_id": STRING,
+            "client_secret": {
+                **STRING,
+                "description": "Write-only: comes back masked; the mask stands for the stored one",
+            },
+            "allowed_domains": a_list(STRING),
+            "default_role": or_null(
+                {
+                    **one_of(*(role for role in Role if role is not Role.OWNER)),
+                    "description": "What somebody becomes who wasn't invited, with an address of these domains",
+                }
+            ),
+        },
+    ),
     "JudgeSettings": an_object(
         {},
         {

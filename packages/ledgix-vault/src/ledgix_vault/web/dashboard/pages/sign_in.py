@@ -10,11 +10,13 @@ from ledgix_vault.operations.accept_invitation import join_as_known, join_as_new
 from ledgix_vault.operations.manage_sessions import sign_out
 from ledgix_vault.operations.sign_in import Credentials, sign_in
 from ledgix_vault.operations.use_session import switch_tenant, use_session
+from ledgix_vault.tenancy.passkeys import Site
 from ledgix_vault.tenancy.people import read_email
 from ledgix_vault.web.dashboard.door import (
     COOKIE,
     address_of,
     device_of,
+    half_signed_in_answer,
     own_path,
     signed_in_answer,
     signed_out_answer,
@@ -39,12 +41,14 @@ async def post_sign_in(request: Request, vault: TheVault, form: TheForm) -> Resp
     onward, typed = own_path(form.raw("next")), form.text("email")
     try:
         credentials = Credentials(read_email(typed), form.raw("password"), address_of(request), device_of(request))
-        secret = await sign_in(vault, credentials)
+        started = await sign_in(vault, credentials)
     except (Invalid, Unauthenticated, Busy) as error:
         status = 429 if isinstance(error, Busy) else 422
         message = "Enter your e-mail address." if isinstance(error, Invalid) else error.detail
         return _sign_in_page(request, next=onward, email=typed, message=message, status=status)
-    return signed_in_answer(secret, onward)
+    if started.needs_second_factor:
+        return half_signed_in_answer(started.secret, onward)
+    return signed_in_answer(started.secret, onward)
 
 
 @router.post("/sign-out")
@@ -114,6 +118,7 @@ def _sign_in_page(request: Request, *, next: str, email: str = "", message: str 
         title="Sign in",
         status=status,
         onward=own_path(next),
+        passkeys=Site.of(request.app.state.vault.settings.public_url).has_passkeys,
         email=email,
         message=message,
     )

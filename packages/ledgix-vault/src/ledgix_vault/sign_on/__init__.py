@@ -1,0 +1,1 @@
+"""Asking the provider of a tenant's single sign-on."""
