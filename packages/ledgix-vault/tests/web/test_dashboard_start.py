@@ -141,7 +141,7 @@ async def test_examples_are_the_tenants_own(vault: House) -> None:
     mine = await vault.ask(APPROVED, agent_id="my-bot")
     theirs = await vault.ask(APPROVED, by=vault.stranger, agent_id="their-bot")
     schema = {"type": "object", "properties": {"to": {"type": "string"}, "amount": {"type": "integer", "minimum": 5}}}
-    await register_tool_schema(vault.core, vault.owner, "wire", schema, None)
+    await register_tool_schema(vault.core, vault.owner, "wire", schema)
     async with signed_in(vault, Role.OWNER) as (visitor, _):
         page = await visitor.get(PLAYGROUND)
         assert "my-bot" not in page.text or "their-bot" not in page.text

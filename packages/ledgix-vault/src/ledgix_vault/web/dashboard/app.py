@@ -68,6 +68,7 @@ def dashboard_routes(vault: Vault, worker: Worker) -> FastAPI:
     app.state.vault, app.state.worker = vault, worker
     for page in PAGES:
         app.include_router(page.router)
+    app.state.paths = frozenset(getattr(route, "path", "") for page in PAGES for route in page.router.routes)
     app.add_api_route("/static/{name}", get_static, include_in_schema=False)
     return app
 
