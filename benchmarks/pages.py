@@ -36,8 +36,8 @@ from ledgix_vault.settings import Settings
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
-from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.tenancy.people import Role
+from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.vault import Vault, system_clock
 from ledgix_vault.web.app import build_app
 from ledgix_vault.web.dashboard.door import COOKIE

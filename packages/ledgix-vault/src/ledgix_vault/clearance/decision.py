@@ -59,6 +59,8 @@ def decider_of(caller: Caller) -> Decider:
 
 ENGINE = Decider(DeciderType.ENGINE)
 SYSTEM = Decider(DeciderType.SYSTEM)
+LOW_CONFIDENCE = "low_confidence"
+"""`reason_code` of an approval that the tenant's threshold sends to a person."""
 SUSPENDED = "suspended"
 """`reason_code` and `code` of whatever a suspension refuses."""
 
@@ -157,7 +159,7 @@ def conclude(
     effect, reason, reason_code = evaluation.effect, evaluation.reason, evaluation.reason_code
     if effect is Effect.APPROVE and not reaches(evaluation.bucket, settings.minimum_confidence_bucket):
         effect = Effect.REVIEW
-        reason_code = "low_confidence"
+        reason_code = LOW_CONFIDENCE
         reason = (
             f"{reason} The confidence is {evaluation.bucket}; this tenant wants at least"
             f" {settings.minimum_confidence_bucket}, so a person decides."

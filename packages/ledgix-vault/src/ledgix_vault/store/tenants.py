@@ -55,6 +55,12 @@ def tenant_names(connection: Connection) -> list[tuple[str, str]]:
     return [(row.tenant_id, row.name) for row in rows]
 
 
+def tenant_created_at(connection: Connection, tenant_id: str) -> int:
+    """When a tenant was made (µs)."""
+    table = schema.tenant
+    return int(connection.execute(select(table.c.created_at).where(table.c.tenant_id == tenant_id)).scalar_one())
+
+
 def load_api_keys(connection: Connection, tenant_id: str) -> list[tuple[ApiKey, bytes]]:
     """All keys of the tenant, revoked ones too, oldest first, each with the hash of its secret."""
     table = schema.api_key

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from ledgix.formats.confidence import ConfidenceBucket
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
-from ledgix_vault.clearance.decision import Decision, Outcome, reaches
+from ledgix_vault.clearance.decision import LOW_CONFIDENCE, Decision, Outcome, reaches
 from ledgix_vault.limits.demands import Demand, demands
 from ledgix_vault.limits.findings import Finding, Result, combined, found, freed, takes, unknown
 from ledgix_vault.policy.call import Call
@@ -178,7 +178,7 @@ def _with_assumptions(decision: Decision, assumed: Sequence[str]) -> Decision:
     return replace(
         decision,
         outcome=Outcome.PENDING,
-        reason_code="low_confidence",
+        reason_code=LOW_CONFIDENCE,
         reason=f"{decision.reason} A limit rests on an assumption, and this tenant wants to be surer than that.",
     )
 

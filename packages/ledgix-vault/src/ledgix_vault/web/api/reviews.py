@@ -11,11 +11,13 @@ from ledgix_vault.operations.change_review_settings import change_review_setting
 from ledgix_vault.operations.decide_review import Verdict, decide_review
 from ledgix_vault.operations.decide_reviews import Decided, decide_reviews
 from ledgix_vault.operations.list_reviews import ReviewOrder, list_reviews
+from ledgix_vault.operations.preview_threshold import LIMITS, preview_threshold
 from ledgix_vault.operations.read_review import read_review, review_counts
 from ledgix_vault.operations.second_reviewer import ask_second_reviewer
 from ledgix_vault.operations.similar_decisions import similar_decisions
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.times import rfc3339
 from ledgix_vault.web.api.context import AKnock, Caller, TheVault, exact_json
 from ledgix_vault.web.api.shapes import answers, body
 
@@ -104,6 +106,29 @@ async def get_review_settings(vault: TheVault, caller: Caller) -> Response:
 async def put_review_settings(vault: TheVault, asked: AKnock) -> Response:
     """Change the members that are given; the others stay as they are."""
     return exact_json((await change_review_settings(vault, asked.caller, asked.json())).to_json())
+
+
+@router.get("/review-settings/preview", **answers("ThresholdPreview"))
+async def get_threshold_preview(vault: TheVault, caller: Caller) -> Response:
+    """What each confidence threshold would have done with the decisions of the last seven days: how many approvals
+    without a person, how many reviews. Counted from what was recorded; nothing is evaluated again."""
+    preview = await preview_threshold(vault, caller)
+    thresholds: list[Json] = [
+        {"minimum_confidence_bucket": str(each.minimum), "approved": each.approved, "reviewed": each.reviewed}
+        for each in preview.effects.thresholds
+    ]
+    return exact_json(
+        {
+            "since": rfc3339(preview.since),
+            "complete": preview.complete,
+            "decided": preview.effects.decided,
+            "minimum_confidence_bucket": str(vault.store.tenant(caller.tenant_id).settings.minimum_confidence_bucket),
+            "thresholds": thresholds,
+            "other_reviews": preview.effects.other_reviews,
+            "denied": preview.effects.denials,
+            "limits": [*LIMITS],
+        }
+    )
 
 
 def _verdict(content: JsonObject) -> Verdict:

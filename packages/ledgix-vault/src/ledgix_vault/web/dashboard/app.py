@@ -17,12 +17,16 @@ from ledgix_vault.web.dashboard.door import SignInNeeded
 from ledgix_vault.web.dashboard.frame import render, statics
 from ledgix_vault.web.dashboard.pages import (
     account,
+    decisions,
     documents,
     events,
+    judge,
     keys,
+    kill_switch,
     limits,
     overview,
     people,
+    playground,
     policies,
     policy_editor,
     policy_trials,
@@ -30,9 +34,11 @@ from ledgix_vault.web.dashboard.pages import (
     reviews,
     second_step,
     security,
+    settings,
     sign_in,
     sign_on,
     sign_on_settings,
+    start,
     tools,
 )
 from ledgix_vault.web.dashboard.security import App, Guarded
@@ -53,6 +59,12 @@ PAGES = (
     documents,
     tools,
     limits,
+    playground,
+    start,
+    settings,
+    decisions,
+    judge,
+    kill_switch,
     people,
     keys,
     sign_on_settings,
@@ -77,6 +89,7 @@ def dashboard_routes(vault: Vault, worker: Worker) -> FastAPI:
     app.state.vault, app.state.worker = vault, worker
     for page in PAGES:
         app.include_router(page.router)
+    app.state.paths = frozenset(getattr(route, "path", "") for page in PAGES for route in page.router.routes)
     app.add_api_route("/static/{name}", get_static, include_in_schema=False)
     return app
 

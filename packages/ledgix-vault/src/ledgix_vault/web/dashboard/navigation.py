@@ -28,7 +28,7 @@ PARTS = (
     Part("Tools", "/app/tools", "tools", (Scope.SCHEMAS,)),
     Part("Limits", "/app/limits", "limits", (Scope.POLICY,)),
     Part("Playground", "/app/playground", "playground", (Scope.CLEARANCE, Scope.POLICY)),
-    Part("Settings", "/app/settings", "settings", (Scope.SETTINGS, Scope.CLEARANCE)),
+    Part("Settings", "/app/settings", "settings"),
 )
 
 

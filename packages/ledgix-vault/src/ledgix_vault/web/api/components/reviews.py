@@ -145,6 +145,20 @@ SHAPES: dict[str, Schema] = {
             "require_second_factor": {**BOOLEAN, "description": "Of members who sign in with a password"},
         },
     ),
+    "ThresholdPreview": an_object(
+        {
+            "since": MOMENT,
+            "complete": {**BOOLEAN, "description": "Whether all decisions since then were counted, or the newest only"},
+            "decided": INTEGER,
+            "minimum_confidence_bucket": BUCKET,
+            "thresholds": a_list(
+                an_object({"minimum_confidence_bucket": BUCKET, "approved": INTEGER, "reviewed": INTEGER})
+            ),
+            "other_reviews": {**INTEGER, "description": "Sent to a person whatever the threshold"},
+            "denied": INTEGER,
+            "limits": {**a_list(STRING), "description": "What these numbers leave out, in words"},
+        }
+    ),
     "SuspensionRequest": an_object(
         {"kind": one_of(*SuspensionKind), "reason": {"type": "string", "minLength": 1, "maxLength": 1000}},
         {

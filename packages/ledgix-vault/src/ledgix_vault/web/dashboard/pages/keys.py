@@ -9,18 +9,16 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ledgix.formats import jcs
-from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import CallerError, Invalid
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.hand_out_api_keys import HandedOut, hand_out_api_key, replace_api_key, withdraw_api_key
 from ledgix_vault.operations.list_api_keys import list_api_keys
 from ledgix_vault.operations.steps.keys import Rights
-from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.tenancy.api_keys import DAY, ApiKey, KeyState, days_from
 from ledgix_vault.tenancy.people import Member
 from ledgix_vault.tenancy.scopes import PRESETS, Preset, Scope, read_scopes
-from ledgix_vault.web.dashboard.frame import Form, SignedIn, TheForm, TheVault, flaws_of, redirect, render
+from ledgix_vault.web.dashboard.frame import SignedIn, TheForm, TheVault, flaws_of, redirect, render
+from ledgix_vault.web.dashboard.once import sent_once
 
 router = APIRouter()
 HERE = "/app/settings/keys"
@@ -79,7 +77,7 @@ async def post_key(request: Request, vault: TheVault, member: SignedIn, form: Th
     typed = {name: form.text(name) for name in ("name", "preset", "agent_ids", "life")}
     scopes = form.texts("scopes")
     try:
-        made = await hand_out_api_key(vault, member, _rights(vault, typed, scopes), _once(request, member, form))
+        made = await hand_out_api_key(vault, member, _rights(vault, typed, scopes), sent_once(request, member, form))
     except CallerError as error:
         flaws = flaws_of(error) if isinstance(error, Invalid) else {"preset": error.detail}
         return await _page(request, vault, member, flaws=flaws, typed={**typed, "scopes": scopes})
@@ -93,7 +91,7 @@ async def post_rotate(key_id: str, request: Request, vault: TheVault, member: Si
     if overlap not in dict(OVERLAPS):
         raise Invalid("must be one of those that the page offers", path="overlap")
     seconds = int(overlap) if overlap else None
-    made = await replace_api_key(vault, member, key_id, seconds, _once(request, member, form))
+    made = await replace_api_key(vault, member, key_id, seconds, sent_once(request, member, form))
     return await _page(request, vault, member, made=made, done="rotated")
 
 
@@ -123,22 +121,6 @@ def _rights(vault: TheVault, typed: dict[str, str], scopes: list[str]) -> Rights
         scopes=chosen,
         agent_ids=tuple(each for each in re.split(r"[\s,]+", typed["agent_ids"]) if each),
         expires_at=days_from(vault.clock(), int(life)) if life else None,
-    )
-
-
-def _once(request: Request, member: Member, form: Form) -> IdempotencyKey | None:
-    """The form's own number: sending it again (a reload) makes no second key."""
-    once = form.text("once")[:64]
-    if not once:
-        return None
-    fields: JsonObject = {name: [*form.texts(name)] for name in set(form.names())}
-    return IdempotencyKey.of(
-        tenant_id=member.tenant_id,
-        key_id=member.person_id,
-        method="POST",
-        path=request.scope["path"],
-        key=once,
-        body=jcs.canonicalize(fields),
     )
 
 

@@ -1,0 +1,145 @@
+"""A tenant's review settings as fields of a form: each with a label, a sentence, and how it is typed and read.
+
+Every setting has its description here (a test compares); what it allows is the setting's own rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ledgix.formats.confidence import ConfidenceBucket
+from ledgix.formats.json import Json, JsonObject
+from ledgix_vault.errors import Invalid
+from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.web.dashboard.frame import Form
+
+UNITS = (("1", "seconds"), ("60", "minutes"), ("3600", "hours"), ("86400", "days"))
+
+
+class Kind(StrEnum):
+    """How a setting is typed."""
+
+    CHOICE = "choice"  # one of `options`
+    SWITCH = "switch"
+    NUMBER = "number"
+    SPAN = "span"  # a number and its unit, stored in seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One setting. `options` are pairs of (value, words), of a choice."""
+
+    name: str
+    kind: Kind
+    label: str
+    sentence: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    def read(self, form: Form) -> Json:
+        """What was typed, as the setting's own check takes it."""
+        match self.kind:
+            case Kind.CHOICE:
+                return form.text(self.name)
+            case Kind.SWITCH:
+                return form.flag(self.name)
+            case Kind.NUMBER:
+                return _number(form, self.name)
+            case Kind.SPAN:
+                unit = form.text(f"{self.name}_unit")
+                if unit not in dict(UNITS):
+                    raise Invalid("must be in one of the units that the page offers", path=self.name)
+                return _number(form, self.name) * int(unit)
+
+
+BUCKETS = {
+    ConfidenceBucket.EXTRA_HIGH: "Rules alone decide it, and nothing had to be assumed.",
+    ConfidenceBucket.HIGH: "Rules alone decide it, and something was assumed that the record names.",
+    ConfidenceBucket.MEDIUM: "A judge agreed with itself each time it was asked, and quoted the policy.",
+    ConfidenceBucket.LOW: "Something about the call could not be told.",
+    ConfidenceBucket.NONE: "No rule speaks about the call.",
+}
+THRESHOLD = Described(
+    "minimum_confidence_bucket",
+    Kind.CHOICE,
+    "An approval without a person needs at least",
+    "Approvals that are less sure than this go to a person. It never turns a review or a denial into an approval.",
+    tuple((str(bucket), sentence) for bucket, sentence in BUCKETS.items()),
+)
+DESCRIBED = (
+    THRESHOLD,
+    Described(
+        "default_verdict",
+        Kind.CHOICE,
+        "Tools that no policy covers",
+        "What happens to a call of a tool that nobody wrote a policy for.",
+        (("review", "a person decides"), ("deny", "the call is denied")),
+    ),
+    Described(
+        "review_expiry_seconds",
+        Kind.SPAN,
+        "A review expires after",
+        "If nobody decides in this time the request ends as expired, and the agent has to ask again.",
+    ),
+    Described(
+        "quorum",
+        Kind.NUMBER,
+        "People who must approve",
+        "How many different people must say yes. One no is enough to deny.",
+    ),
+    Described(
+        "separation_of_duties",
+        Kind.SWITCH,
+        "Nobody approves their own request",
+        "Neither the person for whom the agent acts nor the key that asked may approve.",
+    ),
+    Described(
+        "two_person_activation",
+        Kind.SWITCH,
+        "Two people for each policy",
+        "Whoever wrote a version of a policy can’t activate it; somebody else does.",
+    ),
+)
+
+
+def read_settings(form: Form) -> tuple[JsonObject, dict[str, str]]:
+    """Every setting as it was typed, and what is wrong, by the field's name."""
+    values: JsonObject = {}
+    flaws: dict[str, str] = {}
+    for each in DESCRIBED:
+        try:
+            values[each.name] = each.read(form)
+        except Invalid as error:
+            flaws[each.name] = error.detail
+    return values, flaws
+
+
+def typed_settings(settings: ReviewSettings) -> dict[str, str | bool]:
+    """The settings as the form's fields have them."""
+    stored = settings.to_json()
+    typed: dict[str, str | bool] = {}
+    for each in DESCRIBED:
+        value = stored[each.name]
+        if each.kind is Kind.SPAN:
+            unit = next(unit for unit, _ in reversed(UNITS) if int(str(value)) % int(unit) == 0)
+            typed |= {each.name: str(int(str(value)) // int(unit)), f"{each.name}_unit": unit}
+        else:
+            typed[each.name] = value if isinstance(value, bool) else str(value)
+    return typed
+
+
+def typed_again(form: Form) -> dict[str, str | bool]:
+    """The fields as somebody typed them, to be shown beside what is wrong."""
+    typed: dict[str, str | bool] = {}
+    for each in DESCRIBED:
+        typed[each.name] = form.flag(each.name) if each.kind is Kind.SWITCH else form.text(each.name)
+        if each.kind is Kind.SPAN:
+            typed[f"{each.name}_unit"] = form.text(f"{each.name}_unit")
+    return typed
+
+
+def _number(form: Form, name: str) -> int:
+    text = form.text(name)
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Invalid("must be a whole number", path=name)
+    return int(text)
