@@ -40,6 +40,11 @@ class Told:
     event: JsonObject | None = None
 
 
+def position_now(vault: Vault, tenant_id: str) -> int:
+    """Where the tenant's newest event is, −1 for none: who follows after it misses nothing that comes later."""
+    return vault.store.log(tenant_id).integrator.size - 1
+
+
 async def follow_events(
     vault: Vault,
     caller: Caller,
@@ -57,7 +62,7 @@ async def follow_events(
     followed = _followed(caller, request_id)
     if request_id and not await vault.store.read(partial(has_events, followed=followed)):
         raise NotFound("There is no request with this id.")
-    newest = _size(vault, caller) - 1
+    newest = position_now(vault, caller.tenant_id)
     position = newest if after is None else max(-1, min(after, newest))
     asked, growth = vault.clock(), vault.store.growth
     with _admitted(vault, caller.tenant_id), growth.watching(caller.tenant_id, request_id) as watch:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from ledgix_vault.errors import Invalid, TooLarge
+from ledgix_vault.operations.follow_events import position_now
 from ledgix_vault.operations.read_review import count_reviews
 from ledgix_vault.operations.use_session import SignedInSession, use_session
 from ledgix_vault.tenancy.ceremonies import LIFETIMES, CeremonyKind
@@ -104,6 +105,7 @@ async def the_session(request: Request, vault: TheVault) -> SignedInSession:
     request.state.session = used
     if lacks_factor(vault, used) and not _opens_without_factor(request.scope["path"]):
         raise SignInNeeded(SECURITY)
+    request.state.position = position_now(vault, used.member.tenant_id)
     request.state.waiting = await count_reviews(vault, used.member)
     return used
 

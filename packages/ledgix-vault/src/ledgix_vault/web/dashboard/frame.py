@@ -64,6 +64,7 @@ def render(
         now=vault.clock(),
         public_url=vault.settings.public_url,
         path=request.scope["path"],
+        position=getattr(request.state, "position", -1),
         **values,
     )
     answer = HTMLResponse(html, status_code=status)

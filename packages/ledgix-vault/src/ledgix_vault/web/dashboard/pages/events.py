@@ -16,7 +16,7 @@ router = APIRouter()
 
 
 @router.get("/events")
-async def get_events(request: Request, vault: TheVault, member: SignedIn) -> Response:
-    """Server-sent events of the tenant's ledger, until the session ends or the person's role changes."""
+async def get_events(request: Request, vault: TheVault, member: SignedIn, after: int | None = None) -> Response:
+    """Server-sent events of the tenant's ledger, by default from now on, until the session ends or the role changes."""
     holds = partial(session_holds, vault, request.cookies[COOKIE], member)
-    return await answer_with_events(request, vault, member, holds=holds)
+    return await answer_with_events(request, vault, member, after=after, holds=holds)

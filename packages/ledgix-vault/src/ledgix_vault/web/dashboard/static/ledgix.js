@@ -42,7 +42,7 @@ async function refresh() {
   if (!answer.ok) return;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of all("[data-live]")) {
-    const next = fresh.getElementById(part.id);
+    const next = fresh.getElementById(part.getAttribute("id")); // `part.id` of a form may be its field of that name
     if (!next || next.innerHTML === part.innerHTML) continue;
     if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) continue;
     if (part.querySelector(filledIn)) continue; // somebody is filling it in
@@ -58,10 +58,11 @@ function listen() {
   const kinds = new Set(all("[data-live]").flatMap((part) => part.dataset.live.split(/\s+/)).filter(Boolean));
   if (!kinds.size || !window.EventSource) return;
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, 250); };
-  let stream;
+  let stream, after = document.body.dataset.position; // what happened since the page was made counts, too
   // Only what is looked at listens: a browser has few connections to one host, and each open page would hold one.
   const open = () => {
-    stream = new EventSource("/app/events");
+    stream = new EventSource(after ? `/app/events?after=${after}` : "/app/events");
+    after = "";
     for (const kind of kinds) stream.addEventListener(kind, soon);
   };
   const close = () => { stream?.close(); stream = undefined; };
