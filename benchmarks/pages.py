@@ -44,7 +44,8 @@ from ledgix_vault.web.dashboard.door import COOKIE
 from ledgix_vault.worker import Worker
 
 SEED = 20260101
-REQUESTS, AT_ONCE, REVIEWS, ROUNDS = 100_000, 250, 2_000, 30
+REQUESTS, AT_ONCE, REVIEWS, ROUNDS = 100_000, 250, 500, 30
+REVIEWS_AT_ONCE = 20
 DAYS = 30
 MICROSECONDS_A_DAY = 86_400_000_000
 ORIGIN = "https://bench.example"
@@ -114,10 +115,10 @@ async def _fill(vault: Vault, caller: ApiKey, clock: Clock) -> None:
         await vault.store.run(partial(_record, vault, made))
         waiting += [each.request_id for each in made if each.decision.needs_person]
     decided = waiting[-REVIEWS:]
-    for start in range(0, len(decided), AT_ONCE):
+    for start in range(0, len(decided), REVIEWS_AT_ONCE):
         reviews = [
             decide_review(vault, caller, each, Verdict(True, "Seen.", None), None)
-            for each in decided[start : start + AT_ONCE]
+            for each in decided[start : start + REVIEWS_AT_ONCE]
         ]
         await asyncio.gather(*reviews)
 

@@ -15,22 +15,24 @@ from rich.table import Table
 
 from documents import documents
 from kernels import audit, evaluations, indexed_evaluation, proofs
+from pages import REQUESTS, pages
 from servers import load, running_vault, running_yardstick
 
 SECONDS = 4.0
 ROUNDS = 3
 YARDSTICK_PORT = 18999
 TARGET_RATIO, TARGET_EVALUATIONS, TARGET_PROOFS = 0.45, 100_000, 20_000
-TARGET_SEARCH = 20
+TARGET_SEARCH, TARGET_PAGE = 20, 100
 console = Console()
 
 
 def main() -> None:
-    """Measures everything and prints four tables."""
+    """Measures everything and prints five tables."""
     console.print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, {_processor()}")
     _clearances()
     _kernels()
     _documents()
+    _pages()
 
 
 def _clearances() -> None:
@@ -76,6 +78,14 @@ def _documents() -> None:
     table.add_row("a PDF of 100 pages, from its bytes to durable", f"{found['ingest']:,.0f}", "")
     table.add_row("finding clauses among 10,000, p50", f"{found['p50']:.1f}", f"{TARGET_SEARCH}")
     table.add_row("… p99", f"{found['p99']:.1f}", "")
+    console.print(table)
+
+
+def _pages() -> None:
+    table = Table("page", "p50 ms", "slowest ms", "target", title=f"Pages with {REQUESTS:,} requests, on SQLite")
+    console.print(f"filling a ledger with {REQUESTS:,} requests …", style="dim")
+    for name, (median, slowest) in pages().items():
+        table.add_row(name, f"{median:.1f}", f"{slowest:.1f}", f"{TARGET_PAGE}")
     console.print(table)
 
 

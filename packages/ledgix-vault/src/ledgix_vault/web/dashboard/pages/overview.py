@@ -17,7 +17,7 @@ from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS, read_moment
 from ledgix_vault.web.dashboard.charts import Chart, Series, columns
 from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, render
-from ledgix_vault.web.dashboard.readable import summary
+from ledgix_vault.web.dashboard.readable import summary, visible
 from ledgix_vault.web.dashboard.words import duration
 
 router = APIRouter()
@@ -47,6 +47,10 @@ async def get_overview(request: Request, vault: TheVault, member: SignedIn) -> R
         member=member,
         title="Overview",
         figures=figures,
+        tops=[
+            ("Most used tools", "tool", [(visible(each["name"]), each) for each in figures["tools"]]),
+            ("Busiest agents", "agent_id", [(visible(each["name"]), each) for each in figures["agents"]]),
+        ],
         chart=_chart(figures, span),
         span=span,
         ranges=RANGES,
@@ -72,7 +76,8 @@ def _chart(figures: Any, span: Range) -> Chart:
 def _feed(row: Any, schemas: Any) -> dict[str, Any]:
     schema = schemas.get(row["tool_name"])
     called = summary(row["tool_args"], schema.money if schema is not None else None)
-    return {**row, "summary": called, "asked_at": read_moment(row["requested_at"])}
+    shown = {"tool_name": visible(row["tool_name"]), "agent_id": visible(row["agent_id"])}
+    return {**row, **shown, "summary": called, "asked_at": read_moment(row["requested_at"])}
 
 
 def _waits_since(opened_at: str | None, now: int) -> str:

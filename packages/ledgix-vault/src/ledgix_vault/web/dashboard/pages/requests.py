@@ -79,7 +79,8 @@ async def get_request(request_id: str, request: Request, vault: TheVault, member
         request,
         "request.html",
         member=member,
-        title=found["tool_name"],
+        title=visible(found["tool_name"]),
+        agent=visible(found["agent_id"]),
         found=found,
         summary=summary(found["tool_args"], money),
         arguments=read_arguments(found["tool_args"], money),
@@ -96,16 +97,12 @@ async def get_request(request_id: str, request: Request, vault: TheVault, member
 
 @router.get("/requests/{request_id}/bundle.json")
 async def get_bundle(
-    request_id: str, vault: TheVault, worker: TheWorker, member: SignedIn, event_uuid: str = "", download: bool = False
+    request_id: str, vault: TheVault, worker: TheWorker, member: SignedIn, download: bool = False
 ) -> Response:
-    """The proof of the request's newest decision, or of one of its events: the same as `/ledger/proof/bundle`."""
-    found = await read_request(vault, member, request_id)
-    steps: Any = found["timeline"]
-    wanted = event_uuid if event_uuid in {step["event_uuid"] for step in steps} else ""
-    bundle = await prove_bundle(vault, member, Wanted("" if wanted else request_id, wanted), worker.sign_now)
-    answer = exact_json(bundle)
+    """The proof of the request's newest decision: the same as `/ledger/proof/bundle`."""
+    answer = exact_json(await prove_bundle(vault, member, Wanted(request_id), worker.sign_now))
     if download:
-        answer.headers["Content-Disposition"] = f'attachment; filename="ledgix-{wanted or request_id}.json"'
+        answer.headers["Content-Disposition"] = f'attachment; filename="ledgix-{request_id}.json"'
     return answer
 
 
@@ -122,7 +119,9 @@ def _sought(asked: dict[str, str]) -> Sought:
 
 def _row(vault: Vault, tenant_id: str, row: JsonObject) -> dict[str, Any]:
     args: Any = row["tool_args"]
-    return {**row, "summary": summary(args, _money_of(vault, tenant_id, str(row["tool_name"])))}
+    tool = str(row["tool_name"])
+    shown = {"tool_name": visible(tool), "agent_id": visible(str(row["agent_id"]))}
+    return {**row, **shown, "summary": summary(args, _money_of(vault, tenant_id, tool))}
 
 
 def _money_of(vault: Vault, tenant_id: str, tool_name: str) -> Any:

@@ -47,7 +47,9 @@ async function refresh() {
     if (part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select")) continue;
     if (part.querySelector(filledIn)) continue; // somebody is filling it in
     const focused = document.activeElement && part.contains(document.activeElement) ? document.activeElement.id : "";
+    const opened = all("details", part).map((each) => each.open);
     part.replaceChildren(...next.childNodes);
+    all("details", part).forEach((each, place) => { each.open ||= opened[place] ?? false; });
     offerCopies(part);
     if (focused) document.getElementById(focused)?.focus();
     part.dispatchEvent(new CustomEvent("ledgix:refreshed", { bubbles: true }));
