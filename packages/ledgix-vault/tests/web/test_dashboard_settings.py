@@ -50,7 +50,7 @@ async def test_decisions_are_shown_and_changed(vault: House) -> None:
         for each in DESCRIBED:
             assert f'name="{each.name}"' in page.text
             assert each.label in text_of(page)
-        assert "1 approved without a person" in text_of(page)
+        assert "1 without a person" in text_of(page)
         changed = as_typed(
             vault,
             minimum_confidence_bucket="extra_high",

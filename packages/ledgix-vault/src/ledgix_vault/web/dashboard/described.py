@@ -59,8 +59,8 @@ BUCKETS = {
     ConfidenceBucket.EXTRA_HIGH: "Rules alone decide it, and nothing had to be assumed.",
     ConfidenceBucket.HIGH: "Rules alone decide it, and something was assumed that the record names.",
     ConfidenceBucket.MEDIUM: "A judge agreed with itself each time it was asked, and quoted the policy.",
-    ConfidenceBucket.LOW: "Something about the call could not be told.",
-    ConfidenceBucket.NONE: "No rule speaks about the call.",
+    ConfidenceBucket.LOW: "No approval is less sure than medium, so this is the same as medium.",
+    ConfidenceBucket.NONE: "The same: every approval passes.",
 }
 THRESHOLD = Described(
     "minimum_confidence_bucket",
@@ -101,7 +101,7 @@ DESCRIBED = (
         "reason_required",
         Kind.CHOICE,
         "A reviewer must say why",
-        "The reason stands in the ledger, and the agent is told it when a call is denied.",
+        "The reason stands in the ledger beside the decision.",
         (
             (str(ReasonRequired.NEVER), "only who wants to"),
             (str(ReasonRequired.ON_DENIAL), "when they deny"),
@@ -112,7 +112,7 @@ DESCRIBED = (
         "escalation_seconds",
         Kind.SPAN,
         "A review is escalated after",
-        "If nobody decided in this time it is marked as urgent, and it is shown so. 0: never.",
+        "If nobody decided in this time, the queue marks it and an event says so. 0: never.",
     ),
     Described(
         "separation_of_duties",
