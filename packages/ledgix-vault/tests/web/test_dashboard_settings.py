@@ -11,7 +11,7 @@ from vault_testing.visitor import signed_in, text_of
 from ledgix.formats.events import EventKind
 from ledgix_vault.store.logs import read_entries
 from ledgix_vault.tenancy.people import Role
-from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.tenancy.settings import ReasonRequired, ReviewSettings
 from ledgix_vault.web.dashboard.described import DESCRIBED, typed_settings
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +50,7 @@ async def test_decisions_are_shown_and_changed(vault: House) -> None:
         for each in DESCRIBED:
             assert f'name="{each.name}"' in page.text
             assert each.label in text_of(page)
-        assert "1 approved without a person" in text_of(page)
+        assert "1 without a person" in text_of(page)
         changed = as_typed(
             vault,
             minimum_confidence_bucket="extra_high",
@@ -59,12 +59,20 @@ async def test_decisions_are_shown_and_changed(vault: House) -> None:
             quorum="2",
             separation_of_duties=True,
             default_verdict="deny",
+            quorum_roles=["owner", "reviewer"],
+            reason_required="on_denial",
+            escalation_seconds="1",
         )
         answer = await visitor.post(DECISIONS, **changed)
         assert (answer.status_code, answer.headers["location"]) == (303, DECISIONS)
         now = settings(vault)
         assert (now.review_expiry_seconds, now.quorum, now.separation_of_duties) == (5400, 2, True)
         assert (str(now.minimum_confidence_bucket), str(now.default_verdict)) == ("extra_high", "deny")
+        assert (now.quorum_roles, now.reason_required, now.escalation_seconds) == (
+            (Role.OWNER, Role.REVIEWER),
+            ReasonRequired.ON_DENIAL,
+            3600,
+        )
         told = last_event(vault)
         assert told["decider"] == {"type": "person", "id": member.person_id}
         page = await visitor.get(DECISIONS)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from ledgix.formats.confidence import ConfidenceBucket
 from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.errors import Invalid
-from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.tenancy.settings import REVIEWING_ROLES, ReasonRequired, ReviewSettings
 from ledgix_vault.web.dashboard.frame import Form
 
 UNITS = (("1", "seconds"), ("60", "minutes"), ("3600", "hours"), ("86400", "days"))
@@ -24,11 +24,12 @@ class Kind(StrEnum):
     SWITCH = "switch"
     NUMBER = "number"
     SPAN = "span"  # a number and its unit, stored in seconds
+    SEVERAL = "several"  # any of `options`
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One setting. `options` are pairs of (value, words), of a choice."""
+    """One setting. `options` are pairs of (value, words)."""
 
     name: str
     kind: Kind
@@ -50,14 +51,16 @@ class Described:
                 if unit not in dict(UNITS):
                     raise Invalid("must be in one of the units that the page offers", path=self.name)
                 return _number(form, self.name) * int(unit)
+            case Kind.SEVERAL:
+                return [*form.texts(self.name)]
 
 
 BUCKETS = {
     ConfidenceBucket.EXTRA_HIGH: "Rules alone decide it, and nothing had to be assumed.",
     ConfidenceBucket.HIGH: "Rules alone decide it, and something was assumed that the record names.",
     ConfidenceBucket.MEDIUM: "A judge agreed with itself each time it was asked, and quoted the policy.",
-    ConfidenceBucket.LOW: "Something about the call could not be told.",
-    ConfidenceBucket.NONE: "No rule speaks about the call.",
+    ConfidenceBucket.LOW: "No approval is less sure than medium, so this is the same as medium.",
+    ConfidenceBucket.NONE: "The same: every approval passes.",
 }
 THRESHOLD = Described(
     "minimum_confidence_bucket",
@@ -88,10 +91,40 @@ DESCRIBED = (
         "How many different people must say yes. One no is enough to deny.",
     ),
     Described(
+        "quorum_roles",
+        Kind.SEVERAL,
+        "Somebody of each of these must approve",
+        "A person has one role, so each that you tick takes another person. An API key has none.",
+        tuple((str(role), role.replace("_", " ")) for role in REVIEWING_ROLES),
+    ),
+    Described(
+        "reason_required",
+        Kind.CHOICE,
+        "A reviewer must say why",
+        "The reason stands in the ledger beside the decision.",
+        (
+            (str(ReasonRequired.NEVER), "only who wants to"),
+            (str(ReasonRequired.ON_DENIAL), "when they deny"),
+            (str(ReasonRequired.ALWAYS), "always"),
+        ),
+    ),
+    Described(
+        "escalation_seconds",
+        Kind.SPAN,
+        "A review is escalated after",
+        "If nobody decided in this time, the queue marks it and an event says so. 0: never.",
+    ),
+    Described(
         "separation_of_duties",
         Kind.SWITCH,
         "Nobody approves their own request",
-        "Neither the person for whom the agent acts nor the key that asked may approve.",
+        "Neither whoever asked nor the person for whom the agent acts may approve it.",
+    ),
+    Described(
+        "reviewer_not_policy_editor",
+        Kind.SWITCH,
+        "Nobody approves by a policy of their own",
+        "Whoever edited the policy that decides a call last may not approve it.",
     ),
     Described(
         "two_person_activation",
@@ -114,27 +147,41 @@ def read_settings(form: Form) -> tuple[JsonObject, dict[str, str]]:
     return values, flaws
 
 
-def typed_settings(settings: ReviewSettings) -> dict[str, str | bool]:
+Typed = dict[str, str | bool | list[str]]
+
+
+def typed_settings(settings: ReviewSettings) -> Typed:
     """The settings as the form's fields have them."""
     stored = settings.to_json()
-    typed: dict[str, str | bool] = {}
+    typed: Typed = {}
     for each in DESCRIBED:
-        value = stored[each.name]
-        if each.kind is Kind.SPAN:
-            unit = next(unit for unit, _ in reversed(UNITS) if int(str(value)) % int(unit) == 0)
-            typed |= {each.name: str(int(str(value)) // int(unit)), f"{each.name}_unit": unit}
-        else:
-            typed[each.name] = value if isinstance(value, bool) else str(value)
+        match stored[each.name]:
+            case bool() as switch:
+                typed[each.name] = switch
+            case list() as several:
+                typed[each.name] = [str(value) for value in several]
+            case value if each.kind is Kind.SPAN:
+                seconds = int(str(value))
+                unit = next(unit for unit, _ in reversed(UNITS) if seconds % int(unit) == 0) if seconds else "3600"
+                typed |= {each.name: str(seconds // int(unit)), f"{each.name}_unit": unit}
+            case value:
+                typed[each.name] = str(value)
     return typed
 
 
-def typed_again(form: Form) -> dict[str, str | bool]:
+def typed_again(form: Form) -> Typed:
     """The fields as somebody typed them, to be shown beside what is wrong."""
-    typed: dict[str, str | bool] = {}
+    typed: Typed = {}
     for each in DESCRIBED:
-        typed[each.name] = form.flag(each.name) if each.kind is Kind.SWITCH else form.text(each.name)
-        if each.kind is Kind.SPAN:
-            typed[f"{each.name}_unit"] = form.text(f"{each.name}_unit")
+        match each.kind:
+            case Kind.SWITCH:
+                typed[each.name] = form.flag(each.name)
+            case Kind.SEVERAL:
+                typed[each.name] = form.texts(each.name)
+            case Kind.SPAN:
+                typed |= {name: form.text(name) for name in (each.name, f"{each.name}_unit")}
+            case Kind.CHOICE | Kind.NUMBER:
+                typed[each.name] = form.text(each.name)
     return typed
 
 
