@@ -11,7 +11,7 @@ from vault_testing.house import House
 
 from ledgix.formats.events import EventKind
 from ledgix_vault.documents.confluence import ConfluenceAccess
-from ledgix_vault.documents.guarded import is_public
+from ledgix_vault.outbound.guard import is_public
 from ledgix_vault.errors import (
     Busy,
     Conflict,
