@@ -1,5 +1,5 @@
-"""One request to where a tenant says that its model is. It leaves by the guard (`outbound`), and no more is read than an
-answer may have."""
+"""One request to where a tenant says that its model is. It leaves by the guard (`outbound`), and no more is read than
+an answer may have."""
 
 from __future__ import annotations
 
@@ -56,4 +56,3 @@ async def _read(response: httpx2.Response) -> JsonObject:
         return json.parse_object(bytes(raw))
     except JsonError:
         raise OddAnswer("sent something else than one JSON object") from None
-

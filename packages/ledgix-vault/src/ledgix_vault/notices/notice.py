@@ -58,12 +58,21 @@ class Told:
         return "\n".join([*parts, "", f"{self.link_text}: {self.link}"])
 
 
-def tell(notice: Notice, public_url: str, *, reason: str = "", arguments: str = "") -> Told:
-    """A notice in words. `reason` and `arguments` come from the request that it is about."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """What people are told of the request beside the facts: it is read when they are told."""
+
+    reason: str = ""
+    arguments: str = ""
+    principal: str = ""
+
+
+def tell(notice: Notice, public_url: str, about: About | None = None) -> Told:
+    """A notice in words."""
     path, link_text = _PLACES[notice.kind]
     lines = tuple(
         (name, _one_line(value, LONGEST_ARGUMENTS if name == "What would happen" else LONGEST_LINE))
-        for name, value in _lines(notice, reason, arguments)
+        for name, value in _lines(notice, about or About())
         if value
     )
     return Told(_headline(notice), lines, f"{public_url}{path.format(request_id=notice.request_id)}", link_text)
@@ -101,7 +110,7 @@ def _headline(notice: Notice) -> str:
             return NAMES[notice.kind]
 
 
-def _lines(notice: Notice, reason: str, arguments: str) -> Iterator[tuple[str, str]]:
+def _lines(notice: Notice, about: About) -> Iterator[tuple[str, str]]:
     fact = notice.fact
     match notice.kind:
         case NoticeKind.BUDGET_LOW:
@@ -116,9 +125,9 @@ def _lines(notice: Notice, reason: str, arguments: str) -> Iterator[tuple[str, s
         case _:
             yield "Tool", fact("tool_name")
             yield "Who asks", fact("agent_id")
-            yield "On behalf of", fact("human_principal")
-            yield "What would happen", arguments
-            yield "Why" if notice.kind is NoticeKind.REVIEW_DECIDED else "Why it paused", reason
+            yield "On behalf of", about.principal
+            yield "What would happen", about.arguments
+            yield "Why" if notice.kind is NoticeKind.REVIEW_DECIDED else "Why it paused", about.reason
             if notice.kind is not NoticeKind.REVIEW_DECIDED:
                 yield "Deadline", readable_moment(fact("expires_at"))
 

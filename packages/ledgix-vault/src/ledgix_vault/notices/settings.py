@@ -35,7 +35,7 @@ MOST_WEBHOOKS = 20
 LONGEST_DIGEST = 24 * 60
 LONGEST_REMINDER = 30 * 24 * 60
 SLACK_URL, TEAMS_URL = "slack.webhook_url", "teams.webhook_url"
-BOT_TOKEN, SIGNING_SECRET = "slack_app.bot_token", "slack_app.signing_secret"  # noqa: S105 - names of places
+BOT_TOKEN, SIGNING_SECRET = "slack_app.bot_token", "slack_app.signing_secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class NotificationSettings:
     teams: Room = Room()
     webhooks: tuple[Webhook, ...] = ()
     events: tuple[NoticeKind, ...] = tuple(NoticeKind)
-    quiet_hours: QuietHours = QuietHours()
+    quiet_hours: QuietHours = field(default_factory=QuietHours)
     reminder_minutes: int = 60
     sealed: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
@@ -159,8 +159,8 @@ class NotificationSettings:
     def from_json(cls, stored: JsonObject, sealed: Mapping[str, bytes]) -> NotificationSettings:
         """Reads back what `to_json` gave; raises `Invalid` for anything else."""
         known = cls()._with_plain(stored)
-        webhooks = [_read_webhook(an_object(each, "webhooks"), None, f"$.webhooks[{number}]")
-                    for number, each in enumerate(a_list(stored.get("webhooks", []), "$.webhooks", MOST_WEBHOOKS))]  # fmt: skip
+        listed = a_list(stored.get("webhooks", []), "$.webhooks", MOST_WEBHOOKS)
+        webhooks = [_read_webhook(an_object(each, "webhooks"), None, "$.webhooks") for each in listed]
         return replace(known, webhooks=tuple(webhooks), sealed=dict(sealed))
 
     def changed(self, changes: JsonObject, hands: Hands) -> tuple[NotificationSettings, dict[str, str]]:
@@ -188,15 +188,9 @@ class NotificationSettings:
         )
 
     def _with_plain(self, changes: JsonObject) -> NotificationSettings:
-        email = an_object(changes.get("email", {}), "email")
         return replace(
             self,
-            email=Email(
-                a_flag(email.get("enabled", self.email.enabled), "$.email.enabled"),
-                _recipients(email["recipients"]) if "recipients" in email else self.email.recipients,
-                a_number(email.get("digest_minutes", self.email.digest_minutes), "$.email.digest_minutes", LONGEST_DIGEST),
-                a_flag(email.get("include_arguments", self.email.include_arguments), "$.email.include_arguments"),
-            ),
+            email=_email(self.email, an_object(changes.get("email", {}), "email")),
             slack=_room(self.slack, changes, "slack"),
             slack_app=_room(self.slack_app, changes, "slack_app"),
             teams=_room(self.teams, changes, "teams"),
@@ -205,7 +199,7 @@ class NotificationSettings:
             reminder_minutes=a_number(
                 changes.get("reminder_minutes", self.reminder_minutes), "$.reminder_minutes", LONGEST_REMINDER
             ),
-        )  # fmt: skip
+        )
 
     def _with_webhooks(self, given: Json, hands: Hands, fresh: dict[str, str]) -> NotificationSettings:
         by_name = {name: each for each in self.webhooks for name in (each.webhook_id, each.url)}
@@ -260,6 +254,15 @@ class NotificationSettings:
 
 NO_NOTIFICATIONS = NotificationSettings()
 """What a tenant has that never set any."""
+
+
+def _email(before: Email, given: JsonObject) -> Email:
+    return Email(
+        a_flag(given.get("enabled", before.enabled), "$.email.enabled"),
+        _recipients(given["recipients"]) if "recipients" in given else before.recipients,
+        a_number(given.get("digest_minutes", before.digest_minutes), "$.email.digest_minutes", LONGEST_DIGEST),
+        a_flag(given.get("include_arguments", before.include_arguments), "$.email.include_arguments"),
+    )
 
 
 def _room(before: Room, changes: JsonObject, name: str) -> Room:

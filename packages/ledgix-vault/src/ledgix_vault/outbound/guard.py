@@ -71,7 +71,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         check_url(url, self._trust, "$.base_url")
         addresses = await _resolve(url.host, url.port or _DEFAULT_PORTS[url.scheme])
         if not self._trust.covers(url) and not all(is_public(address) for address in addresses):
-            raise Invalid(f"{url.host} isn't on the public internet, so the Vault doesn't ask it.", code=ADDRESS_PRIVATE)
+            raise Invalid(f"{url.host} isn't a public address, so the Vault doesn't ask it.", code=ADDRESS_PRIVATE)
         request.url = url.copy_with(host=addresses[0])
         # The name still decides which certificate is right; the Host header was set from it already.
         request.extensions = {**request.extensions, "sni_hostname": url.host}
