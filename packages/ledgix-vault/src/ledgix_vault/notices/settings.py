@@ -175,11 +175,11 @@ class NotificationSettings:
         after._check_complete()
         return after, fresh
 
-    def rotated(self, webhook_id: str, sealed: bytes, until: int) -> NotificationSettings:
+    def rotated(self, webhook_id: str, sealed: bytes, previous: bytes, until: int) -> NotificationSettings:
         """With another secret for a webhook; until then (µs) the one before signs, too."""
         webhook = self.webhook(webhook_id)
         assert webhook is not None
-        places = {webhook.previous_place: self.sealed[webhook.secret_place], webhook.secret_place: sealed}
+        places = {webhook.previous_place: previous, webhook.secret_place: sealed}
         after = replace(webhook, previous_until=until)
         return replace(
             self,

@@ -23,10 +23,13 @@ async def post_to_webhook(url: str, channel: str, told: Told, trust: Trust) -> R
     return await post_json(url, json.dumps({**message, **({"channel": channel} if channel else {})}), trust)
 
 
-async def post_as_app(api_url: str, token: str, channel: str, told: Told, value: str, trust: Trust) -> Reply:
-    """Sends by `chat.postMessage`. With a `value` the message has buttons that decide; it comes back with a click."""
-    buttons = [_button("Approve", APPROVE, value, "primary"), _button("Deny", DENY, value, "danger")] if value else []
-    body = {**_message(told, [*buttons, _link_button(told)]), "channel": channel}
+async def post_as_app(
+    api_url: str, token: str, channel: str, told: Told, value: str, trust: Trust, *, decides: bool
+) -> Reply:
+    """Sends by `chat.postMessage`, with buttons that decide where there is something to. `value` comes back with a
+    click."""
+    buttons = [_button("Approve", APPROVE, value, "primary"), _button("Deny", DENY, value, "danger")] if decides else []
+    body = {**_message(told, [*buttons, {**_link_button(told), "value": value}]), "channel": channel}
     reply = await post_json(
         f"{api_url}/chat.postMessage", json.dumps(body), trust, {"Authorization": f"Bearer {token}"}
     )

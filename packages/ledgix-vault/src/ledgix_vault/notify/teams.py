@@ -12,9 +12,9 @@ from ledgix_vault.outbound.guard import Trust
 
 async def post_card(url: str, told: Told, trust: Trust) -> Reply:
     """Sends one card."""
-    facts: list[Json] = [{"title": name, "value": value} for name, value in told.lines]
+    facts: list[Json] = [{"title": name, "value": _plain(value)} for name, value in told.lines]
     body: list[Json] = [
-        {"type": "TextBlock", "size": "Medium", "weight": "Bolder", "text": told.headline, "wrap": True},
+        {"type": "TextBlock", "size": "Medium", "weight": "Bolder", "text": _plain(told.headline), "wrap": True},
         {"type": "FactSet", "facts": facts},
     ]
     card: JsonObject = {
@@ -26,3 +26,8 @@ async def post_card(url: str, told: Told, trust: Trust) -> Reply:
     }
     attachment: JsonObject = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
     return await post_json(url, json.dumps({"type": "message", "attachments": [attachment]}), trust)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown leaves as it is: no name pretends to be a link."""
+    return "".join(f"\\{sign}" if sign in "\\[]*_`<>" else sign for sign in text)

@@ -95,6 +95,13 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "ApiKeyRequest": {"name": "billing bot", "preset": "agent", "agent_ids": ["billing-*"], "expires_in_days": 90},
     "ApiKeyRotation": {"overlap_seconds": 3600},
+    "NotificationSettings": {
+        "email": {"enabled": True, "recipients": ["reviews@example.com"]},
+        "slack": {"enabled": True, "webhook_url": "https://hooks.slack.com/services/…"},
+        "webhooks": [{"url": "https://example.com/ledgix", "events": ["review.requested"], "enabled": True}],
+    },
+    "SecretRotation": {"overlap_hours": 24},
+    "TestRequest": {"channel": "email"},
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
 
@@ -103,6 +110,7 @@ PARAMETERS = {
     "policy_id": "refunds",
     "suspension_id": "0197a3c4-6d6e-7f80-91a2-b3c4d5e6f709",
     "key_id": "0197a3c4-7d6e-7f80-91a2-b3c4d5e6f70a",
+    "webhook_id": "0197a3c4-7d6e-7f80-91a2-b3c4d5e6f70a",
     "tool_name": "stripe_refund",
     "document_id": "refund-policy",
     "version": "1",

@@ -76,6 +76,8 @@ class EventKind(StrEnum):
     MEMBER_REMOVED = "member.removed"
     PERSON_SIGNED_IN = "person.signed_in"
     PERSON_PASSWORD_CHANGED = "person.password_changed"  # noqa: S105
+    PERSON_SLACK_LINKED = "person.slack_linked"
+    PERSON_SLACK_UNLINKED = "person.slack_unlinked"
     TENANT_CREATED = "tenant.created"
     AGENT_SUSPENDED = "agent.suspended"
     AGENT_RELEASED = "agent.released"
