@@ -24,6 +24,7 @@ from ledgix_vault.files import others_may_read
 
 PREFIX = "VAULT_"
 CONFIG_VARIABLE = "VAULT_CONFIG"
+SECRETS = ("key_passphrase", "smtp_password")
 
 
 class LogLevel(StrEnum):
@@ -40,6 +41,14 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class SmtpTls(StrEnum):
+    """How the connection to the mail server is encrypted."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
 
 
 def _absolute(path: Path) -> Path:
@@ -143,6 +152,22 @@ class Settings(BaseSettings):
         description="Hosts (`name:port`, by commas) where providers of single sign-on may be though they are private or"
         " speak plain HTTP.",
     )
+    notify_hosts: Annotated[str, AfterValidator(_hosts)] = Field(
+        default="",
+        description="Hosts (`name:port`, by commas) that may receive notifications though they are private or speak"
+        " plain HTTP.",
+    )
+    smtp_host: str = Field(default="", description="Server that sends the Vault's mails; without it there are none.")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_user: str = Field(default="", description="User at the mail server, where it wants one.")
+    smtp_password: SecretStr | None = Field(default=None, description="That user's password.")
+    smtp_from: str = Field(default="", description="Address from which mails come: `ledgix@example.com`.")
+    smtp_tls: SmtpTls = Field(
+        default=SmtpTls.STARTTLS, description="How the connection to the mail server is encrypted; `none` is for tests."
+    )
+    slack_api_url: Annotated[str, AfterValidator(_web_origin)] = Field(
+        default="https://slack.com/api", description="Where Slack's API is; another one for GovSlack."
+    )
     key_passphrase: SecretStr | None = Field(
         default=None, description="Passphrase that opens the signing keys; without it the key file does."
     )
@@ -206,6 +231,11 @@ class Settings(BaseSettings):
         """`sign_on_hosts` as a set of `name:port`."""
         return frozenset(self.sign_on_hosts.split(",")) - {""}
 
+    @property
+    def trusted_notify_hosts(self) -> frozenset[str]:
+        """`notify_hosts` as a set of `name:port`."""
+        return frozenset(self.notify_hosts.split(",")) - {""}
+
     def listening_on(self, port: int) -> Self:
         """The same settings with the port that the operating system gave."""
         changed = {"port": port}
@@ -253,7 +283,7 @@ _PAGE = """\
 
 A command-line flag wins over the environment variable, that over the TOML file, that over the default.
 The TOML file is the one that `{config}` names; it is flat, with the keys below, and an unknown key is refused.
-A file that holds `key_passphrase` must be readable for its owner only (`chmod 600`).
+A file that holds `key_passphrase` or `smtp_password` must be readable for its owner only (`chmod 600`).
 
 This page is made from the settings themselves: `python -m ledgix_vault.settings > docs/settings.md`.
 
@@ -307,10 +337,11 @@ def _read_toml(path: Path, known: Mapping[str, object]) -> dict[str, Any]:
     for name in values:
         if name not in known:
             raise SettingsInvalid(f"The settings file {path} has an unknown key “{name}”.", _hint(name, known))
-    if "key_passphrase" in values and others_may_read(path):
-        raise SettingsInvalid(
-            f"Other users of this machine have rights on {path}, which holds key_passphrase.", f"Run: chmod 600 {path}"
-        )
+    for name in SECRETS:
+        if name in values and others_may_read(path):
+            raise SettingsInvalid(
+                f"Other users of this machine have rights on {path}, which holds {name}.", f"Run: chmod 600 {path}"
+            )
     return values
 
 

@@ -18,9 +18,9 @@ import httpx2
 from ledgix.errors import JsonError
 from ledgix.formats import json
 from ledgix.formats.json import JsonObject
-from ledgix_vault.documents.guarded import GuardedTransport
 from ledgix_vault.documents.limits import LARGEST_FILE
 from ledgix_vault.errors import Busy, Invalid, NotFound, Unavailable
+from ledgix_vault.outbound.guard import Trust, guarded_client
 
 DEADLINE = 120.0
 ANSWER_SECONDS = 20.0
@@ -55,12 +55,10 @@ class Confluence:
 
     def __init__(self, access: ConfluenceAccess, *, allow_private: bool) -> None:
         self._root = access.base_url.rstrip("/") + "/"
-        self._http = httpx2.AsyncClient(
+        self._http = guarded_client(
+            Trust(anywhere=allow_private),
+            ANSWER_SECONDS,
             auth=(access.email, access.token),
-            transport=GuardedTransport(allow_private=allow_private),
-            timeout=ANSWER_SECONDS,
-            follow_redirects=False,
-            trust_env=False,
             headers={"Accept": "application/json"},
         )
 

@@ -70,6 +70,11 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
         return "rate_limit_exceeded" if self.unit == CALLS else "spend_cap_exceeded"
 
     @property
+    def used_after(self) -> str:
+        """What the budget holds with this call."""
+        return plain(EXACT.add(Decimal(self.used), Decimal(self.asked)))
+
+    @property
     def sentence(self) -> str:
         """The finding for people."""
         name = f"limit '{self.limit_id}' of policy '{printable(self.policy_id, LONGEST_NAME)}'"
@@ -143,6 +148,18 @@ def combined(findings: Sequence[Finding]) -> tuple[Effect, tuple[Finding, ...]]:
     if doubting := tuple(each for each in findings if each.result is not Result.WITHIN):
         return Effect.REVIEW, doubting
     return Effect.APPROVE, ()
+
+
+LOW = Decimal("0.8")
+"""The share of a budget whose use is worth a word."""
+
+
+def becomes_low(finding: Finding) -> bool:
+    """Whether this call takes its budget over four fifths of what it allows."""
+    if finding.result is not Result.WITHIN or not finding.budget:
+        return False
+    used, asked, mark = Decimal(finding.used), Decimal(finding.asked), EXACT.multiply(Decimal(finding.maximum), LOW)
+    return used < mark <= EXACT.add(used, asked)
 
 
 def _within(window: str) -> str:

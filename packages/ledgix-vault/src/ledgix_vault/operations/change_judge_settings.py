@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
+import httpx2
+
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.errors import Invalid
-from ledgix_vault.judge.endpoint import may_be_plain
 from ledgix_vault.operations.steps.judges import judge_key_place
 from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.outbound.guard import Trust
 from ledgix_vault.store.administration import change_judge_settings as store_judge_settings
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
@@ -37,7 +39,8 @@ def _change(vault: Vault, caller: Caller, changes: JsonObject, unit: Unit) -> St
     after = before.changed(changes, lambda secret: vault.keys.seal.close(secret, place))
     if after == before:
         return Stored(before)
-    if after.base_url.startswith("http:") and not may_be_plain(after.base_url, vault.settings.trusted_judge_hosts):
+    trust = Trust(vault.settings.trusted_judge_hosts)
+    if after.base_url.startswith("http:") and not trust.covers(httpx2.URL(after.base_url)):
         raise Invalid("must be https, except for hosts that VAULT_JUDGE_HOSTS names", path="$.base_url")
     store_judge_settings(unit, caller.tenant_id, after)
     record_administration(

@@ -9,9 +9,9 @@ import httpx2
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.documents.confluence import ConfluenceAccess
-from ledgix_vault.documents.guarded import check_url
 from ledgix_vault.errors import Invalid, NotFound
 from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.outbound.guard import Trust, check_url
 from ledgix_vault.sources.document import hash_bytes
 from ledgix_vault.store.documents import find_confluence_connection, put_confluence_connection
 from ledgix_vault.store.unit import Unit
@@ -51,7 +51,7 @@ def _check(access: ConfluenceAccess, *, allow_private: bool) -> None:
         raise Invalid("must be the address of a Confluence", path="$.base_url") from error
     if url.query or url.fragment:
         raise Invalid("must have neither query nor fragment", path="$.base_url")
-    check_url(url, allow_private=allow_private)
+    check_url(url, Trust(anywhere=allow_private), "$.base_url")
 
 
 def _connect(caller: Caller, access: ConfluenceAccess, sealed: bytes, unit: Unit) -> Stored[None]:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import assert_never
 
 from ledgix_vault.operations.steps.current import escalate, expire_if_due
+from ledgix_vault.operations.steps.notices import fan_out, remind_of_review
 from ledgix_vault.store.clearances import find_clearance
 from ledgix_vault.store.idempotency import forget_before
 from ledgix_vault.store.jobs import Job, JobKind, claim_jobs, finish_job
@@ -49,6 +50,12 @@ def _do(job: Job, unit: Unit) -> Stored[None]:
             clearance = find_clearance(unit.connection, job.tenant_id, job.subject)
             if clearance is not None:
                 escalate(unit, clearance)
+        case JobKind.REMIND_REVIEW:
+            clearance = find_clearance(unit.connection, job.tenant_id, job.subject)
+            if clearance is not None:
+                remind_of_review(unit, clearance)
+        case JobKind.NOTIFY:
+            fan_out(unit, job.tenant_id, job.subject)
         case JobKind.JUDGE:
             raise AssertionError("judgements are not claimed here")
         case _:

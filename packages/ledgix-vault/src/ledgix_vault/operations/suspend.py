@@ -8,6 +8,8 @@ from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.decision import Decider
 from ledgix_vault.errors import Conflict, NotFound
 from ledgix_vault.ids import new_id
+from ledgix_vault.notices.kinds import NoticeKind
+from ledgix_vault.operations.steps.notices import notify
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.suspensions import add_suspension, end_suspension, find_suspension
@@ -104,6 +106,19 @@ def _record(unit: Unit, tenant_id: str, suspension: Suspension, kind: EventKind,
             "suspension_id": suspension.suspension_id,
             "kind": str(suspension.kind),
             "subject": suspension.subject,
+            "reason": reason,
+        },
+    )
+    notify(
+        unit,
+        tenant_id,
+        NoticeKind.KILL_SWITCH,
+        {
+            "action": done,
+            "suspension_id": suspension.suspension_id,
+            "kind": str(suspension.kind),
+            "subject": suspension.subject,
+            "stopped": suspension.stopped,
             "reason": reason,
         },
     )

@@ -1,7 +1,7 @@
 """A provider of OpenID Connect, as far as the Vault asks it: what it says of itself, a code's ID token, its keys.
 
 - Public addresses by HTTPS only, but for hosts that the operator of the Vault trusts by a setting; the address that is
-  checked is the one that is dialled (`documents.guarded`).
+  checked is the one that is dialled (`outbound.guard`).
 - No redirect is followed, no proxy of the environment is used; one deadline for all, and no more is read than an answer
   may have.
 """
@@ -20,14 +20,13 @@ import httpx2
 from ledgix.errors import JsonError
 from ledgix.formats import json
 from ledgix.formats.json import JsonObject
-from ledgix_vault.documents.guarded import GuardedTransport
 from ledgix_vault.errors import Invalid, Unavailable
+from ledgix_vault.outbound.guard import Trust, guarded_client
 
 DEADLINE_SECONDS = 10
 LARGEST_ANSWER = 262_144
 DISCOVERY = "/.well-known/openid-configuration"
 SCOPE = "openid email profile"
-_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class ProviderFailed(Unavailable):
@@ -59,8 +58,7 @@ class Client:
 
 def is_trusted(url: str, trusted_hosts: frozenset[str]) -> bool:
     """Whether the operator lets this address be private or without TLS."""
-    asked = httpx2.URL(url)
-    return f"{asked.host}:{asked.port or _DEFAULT_PORTS.get(asked.scheme, 0)}" in trusted_hosts
+    return Trust(trusted_hosts).covers(httpx2.URL(url))
 
 
 async def discover(issuer: str, trusted_hosts: frozenset[str]) -> Provider:
@@ -127,11 +125,10 @@ async def _ask(
     headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
 ) -> JsonObject:
-    transport = GuardedTransport(allow_private=is_trusted(url, trusted_hosts))
     try:
         async with (
             asyncio.timeout(DEADLINE_SECONDS),
-            httpx2.AsyncClient(transport=transport, follow_redirects=False, timeout=DEADLINE_SECONDS) as client,
+            guarded_client(Trust(trusted_hosts), DEADLINE_SECONDS) as client,
         ):
             sent = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
             async with client.stream(method, url, headers=sent, data=form) as response:

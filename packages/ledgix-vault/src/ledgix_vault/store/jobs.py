@@ -29,11 +29,13 @@ class JobKind(StrEnum):
     EXPIRE_REVIEW = "expire_review"
     ESCALATE_REVIEW = "escalate_review"
     JUDGE = "judge"
+    NOTIFY = "notify"
+    REMIND_REVIEW = "remind_review"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job. `subject` is what it is about (a request id)."""
+    """A claimed job. `subject` is what it is about (a request or notification id)."""
 
     tenant_id: str
     job_id: str

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from ledgix.formats import json
 from ledgix.formats.json import JsonObject
+from ledgix_vault.notices.settings import NO_NOTIFICATIONS, NotificationSettings
 from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.schemas import ToolSchema
 from ledgix_vault.policy.snapshot import ActivePolicy, Snapshot
@@ -45,6 +47,7 @@ def load_tenant_state(connection: Connection, tenant_id: str) -> TenantState:
         suspensions=load_standing_suspensions(connection, tenant_id),
         judge=load_judge_settings(connection, tenant_id),
         single_sign_on=load_single_sign_on(connection, tenant_id),
+        notifications=load_notification_settings(connection, tenant_id),
     )
 
 
@@ -86,6 +89,16 @@ def load_single_sign_on(connection: Connection, tenant_id: str) -> SingleSignOn:
     if row is None:
         return NO_SINGLE_SIGN_ON
     return SingleSignOn.from_json(stored_object(row.settings), bytes(row.sealed_secret))
+
+
+def load_notification_settings(connection: Connection, tenant_id: str) -> NotificationSettings:
+    """By which channels the tenant is told; by none if it never set any."""
+    table = schema.notification_setting
+    row = connection.execute(select(table).where(table.c.tenant_id == tenant_id)).one_or_none()
+    if row is None:
+        return NO_NOTIFICATIONS
+    sealed = {place: b64decode(str(secret)) for place, secret in stored_object(row.sealed).items()}
+    return NotificationSettings.from_json(stored_object(row.settings), sealed)
 
 
 def load_tool_schemas(connection: Connection, tenant_id: str) -> dict[str, ToolSchema]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ledgix_vault.notices.settings import NO_NOTIFICATIONS, NotificationSettings
 from ledgix_vault.policy.snapshot import Snapshot
 from ledgix_vault.tenancy.api_keys import ApiKey
 from ledgix_vault.tenancy.judge_settings import NO_JUDGE, JudgeSettings
@@ -24,6 +25,7 @@ class TenantState:
     key_hashes: tuple[bytes, ...]  # secret hashes, in the order of `keys`
     judge: JudgeSettings = NO_JUDGE
     single_sign_on: SingleSignOn = NO_SINGLE_SIGN_ON
+    notifications: NotificationSettings = NO_NOTIFICATIONS
     suspensions: tuple[Suspension, ...] = ()  # those that stand, oldest first
 
     def suspension_of(self, agent_id: str, tool_name: str) -> Suspension | None:

@@ -109,6 +109,13 @@ BODIES: dict[str, dict[str, Any]] = {
         "allowed_domains": ["acme.example"],
         "default_role": "auditor",
     },
+    "NotificationSettings": {
+        "email": {"enabled": True, "recipients": ["reviews@example.com"]},
+        "slack": {"enabled": True, "webhook_url": "https://hooks.slack.com/services/…"},
+        "webhooks": [{"url": "https://example.com/ledgix", "events": ["review.requested"], "enabled": True}],
+    },
+    "SecretRotation": {"overlap_hours": 24},
+    "TestRequest": {"channel": "email"},
     "ReviewSettings": {"minimum_confidence_bucket": "high", "quorum": 2},
 }
 
@@ -117,6 +124,7 @@ PARAMETERS = {
     "policy_id": "refunds",
     "suspension_id": "0197a3c4-6d6e-7f80-91a2-b3c4d5e6f709",
     "key_id": "0197a3c4-7d6e-7f80-91a2-b3c4d5e6f70a",
+    "webhook_id": "0197a3c4-7d6e-7f80-91a2-b3c4d5e6f70a",
     "tool_name": "stripe_refund",
     "document_id": "refund-policy",
     "version": "1",

@@ -83,6 +83,8 @@ class EventKind(StrEnum):
     PERSON_RECOVERY_CODES_MADE = "person.recovery_codes_made"
     PERSON_RECOVERY_CODE_USED = "person.recovery_code_used"
     PERSON_IDENTITY_LINKED = "person.identity_linked"
+    PERSON_SLACK_LINKED = "person.slack_linked"
+    PERSON_SLACK_UNLINKED = "person.slack_unlinked"
     TENANT_CREATED = "tenant.created"
     AGENT_SUSPENDED = "agent.suspended"
     AGENT_RELEASED = "agent.released"

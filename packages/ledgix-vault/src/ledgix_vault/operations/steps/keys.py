@@ -10,6 +10,8 @@ from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.clearance.decision import Decider
 from ledgix_vault.errors import Conflict, Invalid, NotFound
 from ledgix_vault.ids import new_id
+from ledgix_vault.notices.kinds import NoticeKind
+from ledgix_vault.operations.steps.notices import notify
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.store.administration import add_api_key, end_api_key, expire_api_key
 from ledgix_vault.store.unit import Unit
@@ -59,6 +61,8 @@ def add_key(tenant_id: str, rights: Rights, secret: str, by: Decider, unit: Unit
     )
     add_api_key(unit, key, secret)
     _record(unit, key, EventKind.KEY_CREATED, by, _born(key, secret))
+    scopes = ", ".join(sorted(key.scopes))
+    notify(unit, tenant_id, NoticeKind.KEY_CREATED, {"key_id": key_id, "name": key.name, "scopes": scopes})
     return Stored(key, reference=key_id)
 
 

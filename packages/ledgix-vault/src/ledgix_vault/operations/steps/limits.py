@@ -17,7 +17,9 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import LOW_CONFIDENCE, Decision, Outcome, reaches
 from ledgix_vault.limits.demands import Demand, demands
-from ledgix_vault.limits.findings import Finding, Result, combined, found, freed, takes, unknown
+from ledgix_vault.limits.findings import Finding, Result, becomes_low, combined, found, freed, takes, unknown
+from ledgix_vault.notices.kinds import NoticeKind
+from ledgix_vault.operations.steps.notices import budget_facts, notify
 from ledgix_vault.policy.call import Call
 from ledgix_vault.policy.cel.inputs import EXACT
 from ledgix_vault.policy.effect import Effect
@@ -117,6 +119,8 @@ def hold(unit: Unit, clearance: Clearance) -> None:
         state=UseState.SPENT if spent else UseState.RESERVED,
         lapses_at=None if spent else deadline,
     )
+    for finding in filter(becomes_low, decision.limits):
+        notify(unit, clearance.tenant_id, NoticeKind.BUDGET_LOW, budget_facts(clearance, finding))
 
 
 def follow(unit: Unit, before: Clearance, after: Clearance) -> None:

@@ -12,6 +12,7 @@ from ledgix_vault.clearance.facts import clearance_event, clearance_intent, show
 from ledgix_vault.errors import Conflict
 from ledgix_vault.ids import new_id, new_salt
 from ledgix_vault.operations.steps.limits import follow, hold
+from ledgix_vault.operations.steps.notices import notify_of_event, notify_of_review
 from ledgix_vault.reviews.review import Review
 from ledgix_vault.store import schema
 from ledgix_vault.store.clearances import clearance_row, review_row, settle
@@ -72,6 +73,7 @@ def open_review(unit: Unit, clearance: Clearance, settings: ReviewSettings) -> N
         unit.insert(
             schema.job, job_row(clearance.tenant_id, JobKind.ESCALATE_REVIEW, clearance.request_id, escalates_at)
         )
+    notify_of_review(unit, clearance)
 
 
 def record_move(unit: Unit, before: Clearance, after: Clearance, kind: EventKind, decider: Decider) -> None:
@@ -91,6 +93,7 @@ def record_event(
 ) -> None:
     """Appends the event that says `kind` of this clearance to the tenant's log; `beside` joins its metadata."""
     _append(unit, clearance, intent_of(clearance, kind, decider, beside))
+    notify_of_event(unit, clearance, kind)
 
 
 def _append(unit: Unit, clearance: Clearance, intent: Intent) -> None:

@@ -1,5 +1,5 @@
 """What a tenant is and has, against the ledger: name, settings, judge, single sign-on, API keys, policies, schemas,
-suspensions, members."""
+suspensions, notifications, members."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import parse
 from ledgix_vault.store import schema
+from ledgix_vault.store.crosscheck.notifications import notification_flaws, slack_flaws
 from ledgix_vault.store.crosscheck.people import people_flaws
 from ledgix_vault.store.crosscheck.policies import policy_flaws
 from ledgix_vault.store.crosscheck.reading import (
@@ -53,6 +54,8 @@ def tenant_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
         "the tool schemas": partial(_tool_schema_flaws, connection, tenant_id),
         "the suspensions": partial(suspension_flaws, connection, tenant_id),
         "single sign-on": partial(sign_on_flaws, connection, tenant_id),
+        "the notifications": partial(notification_flaws, connection, tenant_id),
+        "the Slack users": partial(slack_flaws, connection, tenant_id),
         "the members": partial(people_flaws, connection, tenant_id),
     }
     for what, look in sections.items():

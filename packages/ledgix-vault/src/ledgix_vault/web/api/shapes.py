@@ -5,7 +5,17 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from ledgix_vault.web.api.components import clearances, documents, keys, ledger, people, policies, requests, reviews
+from ledgix_vault.web.api.components import (
+    clearances,
+    documents,
+    keys,
+    ledger,
+    notifications,
+    people,
+    policies,
+    requests,
+    reviews,
+)
 from ledgix_vault.web.api.components.terms import (
     STRING,
     Schema,
@@ -81,6 +91,7 @@ COMPONENTS: dict[str, Schema] = {
     **policies.SHAPES,
     **documents.SHAPES,
     **reviews.SHAPES,
+    **notifications.SHAPES,
     **people.SHAPES,
     **keys.SHAPES,
     **requests.SHAPES,
