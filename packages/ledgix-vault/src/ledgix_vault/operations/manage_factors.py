@@ -57,8 +57,6 @@ from ledgix_vault.tenancy.sessions import Session
 from ledgix_vault.tenancy.totp import matching_step, new_totp_secret
 from ledgix_vault.vault import Vault
 
-NO_SUCH_PASSKEY = "There is no such passkey."
-
 
 @dataclass(frozen=True, slots=True)
 class Added:
@@ -211,22 +209,25 @@ def _add_passkey(session: Session, secret: str, passkey: Passkey, codes: list[st
 
 
 def _rename_passkey(person_id: str, credential_id: str, name: str, unit: Unit) -> Stored[None]:
-    if not rename_passkey(unit, person_id, credential_id, name):
-        raise NotFound(NO_SUCH_PASSKEY)
+    rename_passkey(unit, _own_passkey(unit, person_id, credential_id), name)
     return Stored(None)
 
 
 def _remove_passkey(session: Session, credential_id: str, unit: Unit) -> Stored[None]:
-    known = load_factors(unit.connection, session.person_id).passkeys
-    passkey = next((each for each in known if each.credential_id == credential_id), None)
-    if passkey is None:
-        raise NotFound(NO_SUCH_PASSKEY)
+    passkey = _own_passkey(unit, session.person_id, credential_id)
     factors = require_fresh(unit, session)
     left = len(factors.passkeys) - 1 + factors.has_app
     _keep_one(unit, session.person_id, left=left)
-    remove_passkey(unit, session.person_id, credential_id)
+    remove_passkey(unit, passkey)
     _removed(unit, session, left, f"the passkey “{passkey.name}”", _about(passkey))
     return Stored(None)
+
+
+def _own_passkey(unit: Unit, person_id: str, credential_id: str) -> Passkey:
+    for passkey in load_factors(unit.connection, person_id).passkeys:
+        if passkey.credential_id == credential_id:
+            return passkey
+    raise NotFound("There is no such passkey.")
 
 
 def _added(unit: Unit, session: Session, before: Factors, codes: list[str], what: str, about: JsonObject) -> Added:
