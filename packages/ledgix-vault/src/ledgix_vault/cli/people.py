@@ -70,14 +70,21 @@ def list_people(
 
 @app.command("reset-password")
 def reset_password(
-    data: Data, email: Email, database_url: DatabaseUrl = None, config: Config = None, as_json: AsJson = False
+    data: Data,
+    email: Email,
+    factors: Annotated[
+        bool, typer.Option("--factors", help="Remove their second factors and passkeys as well.")
+    ] = False,
+    database_url: DatabaseUrl = None,
+    config: Config = None,
+    as_json: AsJson = False,
 ) -> None:
     """Give a person a new password, made up and shown once, and sign them out everywhere.
 
     It is for whoever runs the Vault alone: a person may belong to several tenants, so no tenant's owner can do it.
     """
     settings = load_settings(data, database_url=database_url, config=config)
-    answer = ask(settings, "people.reset_password", {"email": email})
+    answer = ask(settings, "people.reset_password", {"email": email, "factors": factors})
     if as_json:
         say_json(answer)
         return
