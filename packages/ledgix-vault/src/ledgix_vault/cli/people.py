@@ -17,6 +17,7 @@ app = typer.Typer(
     short_help="People: invite, list, new passwords.",
 )
 
+Factors = Annotated[bool, typer.Option("--factors", help="Remove their second factors and passkeys as well.")]
 Email = Annotated[str, typer.Option(metavar="ADDRESS", help="The person's e-mail address.")]
 
 
@@ -72,9 +73,7 @@ def list_people(
 def reset_password(
     data: Data,
     email: Email,
-    factors: Annotated[
-        bool, typer.Option("--factors", help="Remove their second factors and passkeys as well.")
-    ] = False,
+    factors: Factors = False,
     database_url: DatabaseUrl = None,
     config: Config = None,
     as_json: AsJson = False,
