@@ -33,6 +33,7 @@ from ledgix_vault.operations.manage_factors import (
 )
 from ledgix_vault.operations.manage_members import invite_member
 from ledgix_vault.operations.manage_sessions import change_password, read_sessions
+from ledgix_vault.operations.reset_password import reset_password
 from ledgix_vault.operations.show_second_factor import read_half_session, show_code
 from ledgix_vault.operations.sign_in import Credentials, sign_in
 from ledgix_vault.operations.sign_in_with_passkey import begin_passkey_sign_in, begin_passkey_step, sign_in_with_passkey
@@ -370,3 +371,17 @@ async def test_each_change_is_an_event_of_every_tenant_of_the_person(vault: Hous
     told = (await kinds(vault, 1))[:3]
     assert told == ["person.factor_removed", "person.recovery_codes_made", "person.factor_added"]
     assert (await kinds(vault))[:3] == told
+
+
+async def test_whoever_runs_the_vault_lets_somebody_in_who_lost_everything(vault: House) -> None:
+    here, _, _ = await with_app(vault)
+    await add_passkey(vault, here, passkey(vault))
+    standing = await half(vault)
+    fresh = await reset_password(vault.core, WHO)
+    assert await read_half_session(vault.core, standing) is None
+    await half(vault, fresh)
+    bare = await reset_password(vault.core, WHO, factors=True)
+    used_now = await vault.sign_in(WHO, bare)
+    factors = await read_factors(vault.core, used_now.member)
+    assert (factors.exist, factors.unused_codes) == (False, ())
+    assert (await kinds(vault)).count("person.factor_removed") == 2

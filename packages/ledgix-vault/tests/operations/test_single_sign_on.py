@@ -376,6 +376,18 @@ async def test_the_same_subject_of_another_tenants_provider_is_somebody_else(vis
     assert there.member.tenant_id != here.member.tenant_id
 
 
+@pytest.mark.parametrize("change", [{"enabled": False}, {"client_id": "another", "client_secret": "new"}], ids=str)
+async def test_who_came_by_a_provider_that_counts_no_more_is_signed_out(change: dict[str, Any], visit: Visit) -> None:
+    away = await visit.begin()
+    state = visit.provider.will_say(away.url, visit.house.clock())
+    back = Back("a-code", state, visit.provider.issuer, "")
+    arrived = await finish_single_sign_on(visit.house.core, away.secret, back, ADDRESS, "")
+    await change_single_sign_on(visit.house.core, visit.house.owner, {"default_role": "reviewer"})
+    assert await use_session(visit.house.core, arrived.secret) is not None
+    await change_single_sign_on(visit.house.core, visit.house.owner, change)
+    assert await use_session(visit.house.core, arrived.secret) is None
+
+
 async def test_a_tenant_is_found_by_its_name_or_its_domain(visit: Visit) -> None:
     house, here = visit.house, visit.house.owner.tenant_id
     for typed in ("acme", " ACME ", "anybody@Example.com", "example.com"):

@@ -17,6 +17,7 @@ app = typer.Typer(
     short_help="People: invite, list, new passwords.",
 )
 
+Factors = Annotated[bool, typer.Option("--factors", help="Remove their second factors and passkeys as well.")]
 Email = Annotated[str, typer.Option(metavar="ADDRESS", help="The person's e-mail address.")]
 
 
@@ -70,14 +71,19 @@ def list_people(
 
 @app.command("reset-password")
 def reset_password(
-    data: Data, email: Email, database_url: DatabaseUrl = None, config: Config = None, as_json: AsJson = False
+    data: Data,
+    email: Email,
+    factors: Factors = False,
+    database_url: DatabaseUrl = None,
+    config: Config = None,
+    as_json: AsJson = False,
 ) -> None:
     """Give a person a new password, made up and shown once, and sign them out everywhere.
 
     It is for whoever runs the Vault alone: a person may belong to several tenants, so no tenant's owner can do it.
     """
     settings = load_settings(data, database_url=database_url, config=config)
-    answer = ask(settings, "people.reset_password", {"email": email})
+    answer = ask(settings, "people.reset_password", {"email": email, "factors": factors})
     if as_json:
         say_json(answer)
         return

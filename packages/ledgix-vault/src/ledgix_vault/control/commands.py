@@ -133,7 +133,8 @@ async def _list_people(vault: Vault, arguments: Arguments) -> Answer:
 
 async def _reset_password(vault: Vault, arguments: Arguments) -> Answer:
     email = read_email(arguments.get("email"))
-    return {"email": email, "password": await reset_password(vault, email)}
+    factors = arguments.get("factors") is True
+    return {"email": email, "password": await reset_password(vault, email, factors=factors)}
 
 
 async def _suspend(vault: Vault, arguments: Arguments) -> Answer:

@@ -11,6 +11,7 @@ from ledgix_vault.errors import Invalid
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.operations.steps.sign_on import client_secret_place
 from ledgix_vault.sign_on.provider import is_trusted
+from ledgix_vault.store.sessions import end_single_sign_on_sessions
 from ledgix_vault.store.sign_on import change_single_sign_on as store_single_sign_on
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
@@ -30,7 +31,8 @@ async def change_single_sign_on(vault: Vault, caller: Caller, changes: JsonObjec
     """Applies the members that are given and keeps the others; raises `Invalid` naming a wrong one.
 
     A provider can name any member, an owner too, so the caller must have every right. Durable on return. The event has
-    the settings before and after; of the client's secret it has the hash of its encrypted form.
+    the settings before and after; of the client's secret it has the hash of its encrypted form. Whoever came by
+    a provider that counts no more is signed out.
     """
     caller.require(Scope.SETTINGS)
     require_own(caller, Scope)
@@ -47,6 +49,8 @@ def _change(vault: Vault, caller: Caller, changes: JsonObject, unit: Unit) -> St
     if after.issuer.startswith("http:") and not is_trusted(after.issuer, vault.settings.trusted_sign_on_hosts):
         raise Invalid("must be https, except for hosts that VAULT_SIGN_ON_HOSTS names", path="$.issuer")
     store_single_sign_on(unit, caller.tenant_id, after)
+    if not after.enabled or (after.issuer, after.client_id) != (before.issuer, before.client_id):
+        end_single_sign_on_sessions(unit, caller.tenant_id)
     record_administration(
         unit,
         caller.tenant_id,

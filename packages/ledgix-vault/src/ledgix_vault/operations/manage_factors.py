@@ -16,7 +16,10 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import Conflict, Invalid, NotFound
 from ledgix_vault.operations.steps.factors import (
     ConfirmFirst,
+    about_app,
+    about_passkey,
     app_secret_place,
+    by,
     open_app_secret,
     record_for_person,
     require_fresh,
@@ -56,8 +59,6 @@ from ledgix_vault.tenancy.recovery_codes import codes_digest, hash_recovery_code
 from ledgix_vault.tenancy.sessions import Session
 from ledgix_vault.tenancy.totp import matching_step, new_totp_secret
 from ledgix_vault.vault import Vault
-
-NO_SUCH_PASSKEY = "There is no such passkey."
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def _confirm_app(vault: Vault, session: Session, code: str, codes: list[str], un
     step = matching_step(open_app_secret(vault, factors.app), code, unit.now, factors.app.last_step)
     if step is None or not confirm_totp(unit, session.person_id, step):
         raise Invalid("This code is not the one that the app should show now.", path="$.code")
-    about: JsonObject = {"factor": "app", "sealed_secret_sha256": factors.app.secret_hash}
+    about = about_app(factors.app)
     return Stored(_added(unit, session, factors, codes, "an app for one-time codes", about))
 
 
@@ -178,7 +179,7 @@ def _remove_app(session: Session, unit: Unit) -> Stored[None]:
         raise NotFound("There is no app.")
     _keep_one(unit, session.person_id, left=len(factors.passkeys))
     remove_totp(unit, session.person_id)
-    about: JsonObject = {"factor": "app", "sealed_secret_sha256": factors.app.secret_hash}
+    about = about_app(factors.app)
     _removed(unit, session, len(factors.passkeys), "the app for one-time codes", about)
     return Stored(None)
 
@@ -207,26 +208,29 @@ def _add_passkey(session: Session, secret: str, passkey: Passkey, codes: list[st
         passkey.credential_id, passkey.person_id, passkey.public_key, passkey.sign_count, passkey.name, unit.now
     )
     add_passkey(unit, made)
-    return Stored(_added(unit, session, factors, codes, f"the passkey “{made.name}”", _about(made)))
+    return Stored(_added(unit, session, factors, codes, f"the passkey “{made.name}”", about_passkey(made)))
 
 
 def _rename_passkey(person_id: str, credential_id: str, name: str, unit: Unit) -> Stored[None]:
-    if not rename_passkey(unit, person_id, credential_id, name):
-        raise NotFound(NO_SUCH_PASSKEY)
+    rename_passkey(unit, _own_passkey(unit, person_id, credential_id), name)
     return Stored(None)
 
 
 def _remove_passkey(session: Session, credential_id: str, unit: Unit) -> Stored[None]:
-    known = load_factors(unit.connection, session.person_id).passkeys
-    passkey = next((each for each in known if each.credential_id == credential_id), None)
-    if passkey is None:
-        raise NotFound(NO_SUCH_PASSKEY)
+    passkey = _own_passkey(unit, session.person_id, credential_id)
     factors = require_fresh(unit, session)
     left = len(factors.passkeys) - 1 + factors.has_app
     _keep_one(unit, session.person_id, left=left)
-    remove_passkey(unit, session.person_id, credential_id)
-    _removed(unit, session, left, f"the passkey “{passkey.name}”", _about(passkey))
+    remove_passkey(unit, passkey)
+    _removed(unit, session, left, f"the passkey “{passkey.name}”", about_passkey(passkey))
     return Stored(None)
+
+
+def _own_passkey(unit: Unit, person_id: str, credential_id: str) -> Passkey:
+    for passkey in load_factors(unit.connection, person_id).passkeys:
+        if passkey.credential_id == credential_id:
+            return passkey
+    raise NotFound("There is no such passkey.")
 
 
 def _added(unit: Unit, session: Session, before: Factors, codes: list[str], what: str, about: JsonObject) -> Added:
@@ -236,7 +240,7 @@ def _added(unit: Unit, session: Session, before: Factors, codes: list[str], what
         person,
         EventKind.PERSON_FACTOR_ADDED,
         reason=f"{person.email} added {what} as a second factor.",
-        assurance=session.assurance,
+        decider=by(person, session.assurance),
         metadata=about,
     )
     # Whoever gave a password and has just shown this factor has shown two.
@@ -256,7 +260,7 @@ def _removed(unit: Unit, session: Session, left: int, what: str, about: JsonObje
         person,
         EventKind.PERSON_FACTOR_REMOVED,
         reason=f"{person.email} removed {what}.",
-        assurance=session.assurance,
+        decider=by(person, session.assurance),
         metadata={**about, "left": left},
     )
     if not left:
@@ -272,7 +276,7 @@ def _make_codes(unit: Unit, session: Session, codes: list[str]) -> None:
         person,
         EventKind.PERSON_RECOVERY_CODES_MADE,
         reason=f"{person.email} made recovery codes; earlier ones are worth nothing.",
-        assurance=session.assurance,
+        decider=by(person, session.assurance),
         metadata={"codes": len(codes), "codes_sha256": codes_digest(hashes)},
     )
 
@@ -284,7 +288,3 @@ def _keep_one(unit: Unit, person_id: str, *, left: int) -> None:
     for tenant_id, name, _ in tenants_of(unit.connection, person_id):
         if unit.tenant(tenant_id).settings.require_second_factor:
             raise Conflict(f"{name} asks its members for a second factor: add another one first.", code="last_factor")
-
-
-def _about(passkey: Passkey) -> JsonObject:
-    return {"factor": "passkey", "credential_id": passkey.credential_id, "public_key_sha256": passkey.key_hash}

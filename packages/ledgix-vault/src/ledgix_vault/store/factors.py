@@ -66,9 +66,9 @@ def use_totp_step(unit: Unit, person_id: str, step: int) -> bool:
     return unit.write(unused.values(last_step=step)) == 1
 
 
-def remove_totp(unit: Unit, person_id: str) -> bool:
-    """Forgets the app; whether there was one."""
-    return unit.write(delete(_T).where(_T.c.person_id == person_id)) == 1
+def remove_totp(unit: Unit, person_id: str) -> None:
+    """Forgets the app, if there is one."""
+    unit.write(delete(_T).where(_T.c.person_id == person_id))
 
 
 def put_recovery_codes(unit: Unit, person_id: str, hashes: Sequence[bytes]) -> None:
@@ -121,15 +121,14 @@ def use_passkey(unit: Unit, passkey: Passkey, sign_count: int) -> bool:
     return unit.write(unchanged.values(sign_count=sign_count, last_used_at=unit.now)) == 1
 
 
-def rename_passkey(unit: Unit, person_id: str, credential_id: str, name: str) -> bool:
-    """Renames one of the person's own passkeys; whether there is such a one."""
-    own = update(_K).where(_K.c.credential_id == credential_id, _K.c.person_id == person_id)
-    return unit.write(own.values(name=name)) == 1
+def rename_passkey(unit: Unit, passkey: Passkey, name: str) -> None:
+    """Changes what its owner calls it."""
+    unit.write(update(_K).where(_K.c.credential_id == passkey.credential_id).values(name=name))
 
 
-def remove_passkey(unit: Unit, person_id: str, credential_id: str) -> bool:
-    """Forgets one of the person's own passkeys; whether there was such a one."""
-    return unit.write(delete(_K).where(_K.c.credential_id == credential_id, _K.c.person_id == person_id)) == 1
+def remove_passkey(unit: Unit, passkey: Passkey) -> None:
+    """Forgets it."""
+    unit.write(delete(_K).where(_K.c.credential_id == passkey.credential_id))
 
 
 def _totp(row: Any) -> Totp:

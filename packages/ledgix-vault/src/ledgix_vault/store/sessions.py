@@ -115,6 +115,15 @@ def end_sessions_for(unit: Unit, person_id: str, tenant_id: str) -> int:
     )
 
 
+def end_single_sign_on_sessions(unit: Unit, tenant_id: str) -> int:
+    """Ends all sessions for a tenant that its single sign-on began; how many."""
+    return unit.write(
+        update(_S)
+        .where(_S.c.tenant_id == tenant_id, _S.c.tenant_only, _S.c.ended_at.is_(None))
+        .values(ended_at=unit.now)
+    )
+
+
 def end_other_sessions(unit: Unit, person_id: str, keep: str) -> int:
     """Ends all sessions of a person but one; how many."""
     return unit.write(

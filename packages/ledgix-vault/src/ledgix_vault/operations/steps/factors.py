@@ -11,9 +11,18 @@ from ledgix_vault.clearance.decision import Decider, DeciderType
 from ledgix_vault.errors import Forbidden, Unauthenticated, VaultError
 from ledgix_vault.keys.sealing import SealBroken
 from ledgix_vault.operations.steps.record import record_administration
-from ledgix_vault.store.factors import Factors, load_factors, use_recovery_code, use_totp_step
+from ledgix_vault.store.factors import (
+    Factors,
+    load_factors,
+    remove_passkey,
+    remove_recovery_codes,
+    remove_totp,
+    use_recovery_code,
+    use_totp_step,
+)
 from ledgix_vault.store.people import Person, find_person, tenants_of
 from ledgix_vault.store.unit import Unit
+from ledgix_vault.tenancy.passkeys import Passkey
 from ledgix_vault.tenancy.people import Assurance
 from ledgix_vault.tenancy.recovery_codes import hash_recovery_code
 from ledgix_vault.tenancy.sessions import Session
@@ -76,7 +85,7 @@ def use_code(vault: Vault, unit: Unit, person_id: str, code: str) -> Way:
         person,
         EventKind.PERSON_RECOVERY_CODE_USED,
         reason=f"{person.email} used a recovery code; {len(factors.unused_codes) - 1} are left.",
-        assurance=Assurance.SECOND_FACTOR,
+        decider=by(person, Assurance.SECOND_FACTOR),
         metadata={"code_sha256": sha256(code_hash).hexdigest()},
     )
     return Way.RECOVERY_CODE
@@ -98,8 +107,44 @@ def require_fresh(unit: Unit, session: Session) -> Factors:
     return factors
 
 
+def by(person: Person, assurance: Assurance) -> Decider:
+    """The person as the one who did it."""
+    return Decider(DeciderType.PERSON, person.person_id, str(assurance))
+
+
+def about_app(app: Totp) -> JsonObject:
+    """What entries say of an app."""
+    return {"factor": "app", "sealed_secret_sha256": app.secret_hash}
+
+
+def about_passkey(passkey: Passkey) -> JsonObject:
+    """What entries say of a passkey."""
+    return {"factor": "passkey", "credential_id": passkey.credential_id, "public_key_sha256": passkey.key_hash}
+
+
+def forget_factors(unit: Unit, person: Person, decider: Decider) -> None:
+    """Removes every second factor of a person."""
+    factors = load_factors(unit.connection, person.person_id)
+    gone = [about_passkey(each) for each in factors.passkeys]
+    if factors.app is not None and factors.has_app:
+        gone.append(about_app(factors.app))
+    for left, about in reversed(list(enumerate(gone))):
+        record_for_person(
+            unit,
+            person,
+            EventKind.PERSON_FACTOR_REMOVED,
+            reason=f"A second factor of {person.email} was removed.",
+            decider=decider,
+            metadata={**about, "left": left},
+        )
+    for passkey in factors.passkeys:
+        remove_passkey(unit, passkey)
+    remove_totp(unit, person.person_id)
+    remove_recovery_codes(unit, person.person_id)
+
+
 def record_for_person(
-    unit: Unit, person: Person, kind: EventKind, *, reason: str, assurance: Assurance, metadata: JsonObject
+    unit: Unit, person: Person, kind: EventKind, *, reason: str, decider: Decider, metadata: JsonObject
 ) -> None:
     """The same event in the log of each of the person's tenants."""
     for tenant_id, _, _ in tenants_of(unit.connection, person.person_id):
@@ -108,6 +153,6 @@ def record_for_person(
             tenant_id,
             kind,
             reason=reason,
-            decider=Decider(DeciderType.PERSON, person.person_id, str(assurance)),
+            decider=decider,
             metadata={"person_id": person.person_id, "email": person.email, **metadata},
         )
