@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _BULLET: Final = re.compile(r"^\s*(?:[-*•‣◦–]|\(?[0-9]{1,3}[.)]|\(?[a-z][.)]|[0-9]{1,2}(?:\.[0-9]{1,2})+\.?)\s+")
-_END: Final = re.compile(r"""(?<=[.!?;])["”’)]?\s+(?=["“‘(]?[A-Z0-9$€£])""")
+_END: Final = re.compile(r"""(?:(?<=[.!?;])|(?<=[.!?;]["”’)]))\s+(?=["“‘(]?[A-Z0-9$€£])""")
 _SHORT: Final = re.compile(
     r"(?:^|[\s(])(?:e\.g|i\.e|cf|vs|no|nos|art|sec|para|approx|inc|ltd|co|corp|mr|mrs|ms|dr|st|[A-Za-z])\.$",
     re.IGNORECASE,

@@ -16,7 +16,6 @@ from ledgix_vault.errors import CallerError, Invalid, NotFound, VaultError
 from ledgix_vault.operations.add_document import add_document
 from ledgix_vault.operations.connect_confluence import confluence_connection, connect_confluence
 from ledgix_vault.operations.import_from_confluence import import_from_confluence
-from ledgix_vault.operations.name_callers import name_callers
 from ledgix_vault.operations.read_documents import list_documents, read_chunks, read_document, read_original
 from ledgix_vault.operations.remove_document import remove_document
 from ledgix_vault.operations.search_documents import LONGEST_QUESTION, search_documents
@@ -34,6 +33,7 @@ from ledgix_vault.web.dashboard.security import CONTENT_SECURITY_POLICY
 from ledgix_vault.web.dashboard.shown.clauses import PART, part_of, shown_chunks
 from ledgix_vault.web.dashboard.shown.draft_form import DraftForm
 from ledgix_vault.web.dashboard.shown.links import document_href, policy_href
+from ledgix_vault.web.dashboard.shown.names import names_for
 
 router = APIRouter()
 HERE = "/app/documents"
@@ -195,7 +195,7 @@ async def _list(
     form: Form | None = None,
 ) -> Response:
     documents = await list_documents(vault, member, after=after, limit=AT_ONCE + 1)
-    names = await name_callers(vault, member, (each.added_by for each in documents))
+    names = await names_for(vault, member)
     found = await search_documents(vault, member, Sought(text=q), limit=FOUND) if q else []
     more = f"{HERE}?{urlencode({'after': documents[AT_ONCE - 1].document_id})}" if len(documents) > AT_ONCE else ""
     return render(
@@ -263,7 +263,7 @@ async def _document(
         title=version.name,
         versions=versions,
         version=version,
-        names=await name_callers(vault, member, (each.added_by for each in versions)),
+        names=await names_for(vault, member),
         chunks=shown,
         part=part,
         parts=max(1, -(-len(chunks) // PART)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Path, Query, Request
@@ -13,7 +13,6 @@ from ledgix_vault.errors import Invalid
 from ledgix_vault.operations.activate_policy_version import activate_policy_version
 from ledgix_vault.operations.compare_policy_versions import compare_policy_versions
 from ledgix_vault.operations.confirm_policy_version import Marks, confirm_policy_version
-from ledgix_vault.operations.name_callers import name_callers
 from ledgix_vault.operations.read_policies import (
     PolicySummary,
     read_policy,
@@ -32,6 +31,7 @@ from ledgix_vault.web.api.policy_versions import LARGEST_NUMBER, PolicyId
 from ledgix_vault.web.dashboard.frame import SignedIn, TheForm, TheVault, redirect, render
 from ledgix_vault.web.dashboard.shown.changes import shown_changes
 from ledgix_vault.web.dashboard.shown.links import document_href, policy_href, version_href
+from ledgix_vault.web.dashboard.shown.names import names_for
 from ledgix_vault.web.dashboard.shown.rules import ShownPolicy, shown_policy
 from ledgix_vault.web.dashboard.shown.starters import starters
 from ledgix_vault.web.dashboard.shown.states import row_of, tools_in_words, turn_of
@@ -45,7 +45,7 @@ Number: TypeAlias = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 async def get_policies(request: Request, vault: TheVault, member: SignedIn) -> Response:
     """All policies, a row for each; for an empty tenant the starters."""
     found = await read_policy_list(vault, member)
-    names = await _names(vault, member, (version for summary in found for version in _versions_of(summary)))
+    names = await names_for(vault, member)
     rows = [row_of(summary, names) for summary in found]
     return render(
         request,
@@ -63,7 +63,7 @@ async def get_policy(policy_id: PolicyId, request: Request, vault: TheVault, mem
     """What is in force, what waits, and every version."""
     summary = await read_policy(vault, member, policy_id)
     versions = await read_versions(vault, member, policy_id, limit=VERSIONS_SHOWN, before=None)
-    names = await _names(vault, member, versions)
+    names = await names_for(vault, member)
     in_force = None if summary.active is None else await _shown(vault, member, summary.active)
     return render(
         request,
@@ -176,7 +176,7 @@ async def _version_page(
     version = await read_version(vault, member, policy_id, number)
     summary = await read_policy(vault, member, policy_id)
     state = vault.store.tenant(member.tenant_id)
-    names = await _names(vault, member, (version, *_versions_of(summary)))
+    names = await names_for(vault, member)
     is_active = version.state is VersionState.ACTIVE
     base = None if is_active or summary.active is None else summary.active
     changes = None if base is None else shown_changes(base.document, version.document)[0]
@@ -211,20 +211,6 @@ async def _shown(vault: Vault, member: Member, version: PolicyVersion) -> ShownP
     found = await asyncio.to_thread(understand_sentences, vault, member, question)
     schemas = vault.store.tenant(member.tenant_id).snapshot.schemas
     return await asyncio.to_thread(shown_policy, document, found, schemas)
-
-
-async def _names(vault: Vault, member: Member, versions: Iterable[PolicyVersion]) -> Mapping[str, str]:
-    identities = {
-        identity
-        for version in versions
-        for identity in (version.registered_by, version.confirmed_by, version.activated_by, *version.authors)
-        if identity
-    }
-    return await name_callers(vault, member, identities)
-
-
-def _versions_of(summary: PolicySummary) -> list[PolicyVersion]:
-    return [version for version in (summary.newest, summary.active, summary.shadow) if version is not None]
 
 
 def _before_active(summary: PolicySummary, versions: Iterable[PolicyVersion]) -> PolicyVersion | None:

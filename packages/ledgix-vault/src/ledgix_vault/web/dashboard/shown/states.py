@@ -49,7 +49,7 @@ def row_of(summary: PolicySummary, names: Mapping[str, str]) -> Row:
         shadow=summary.shadow,
         waiting=newest if waits else None,
         changed_at=changed_at,
-        changed_by=names.get(changed_by, changed_by),
+        changed_by=names[changed_by],
     )
 
 
@@ -59,7 +59,7 @@ def turn_of(version: PolicyVersion, member: Member, settings: ReviewSettings, na
         return Turn(True, False, "")
     if member.lineage not in version.authors:
         return Turn(True, True, "It is your turn: somebody else wrote this version.")
-    authors = [("you" if author == member.lineage else names.get(author, author)) for author in version.authors]
+    authors = [("you" if author == member.lineage else names[author]) for author in version.authors]
     return Turn(
         False,
         True,
