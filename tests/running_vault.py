@@ -163,7 +163,8 @@ def decide_soon(tenant: Tenant, *, approved: bool, reason: str = "looked at it")
 
 
 class RunningVault:
-    """The server process on its data directory. `kill` and `start` may alternate."""
+    """The server process on its data directory. `kill` and `start` may alternate. `printed` is what `init` said: the
+    first tenant, its owner, and a key."""
 
     def __init__(self, data: Path, environment: Mapping[str, str]) -> None:
         self.data = data
@@ -173,6 +174,7 @@ class RunningVault:
         self.description = Description(self.http)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("VAULT_")}
         self._environment = {**inherited, **environment}
+        self.printed: JsonObject = {}
         self._process: subprocess.Popen[str] | None = None
         self._log = data.with_suffix(".log")
 
@@ -237,12 +239,12 @@ def running_vault(
     nobody serves them yet."""
     environment = {f"VAULT_{name.upper()}": str(value) for name, value in settings.items()}
     vault = RunningVault(directory / "vault", environment)
-    made = _initialise(vault)
+    vault.printed = _initialise(vault)
     prepared = [_tenant(vault, *found) for found in _provision(vault.data, tenants)]
     before(prepared)
     try:
         vault.start()
-        assert vault.key(made["api_key"]).get("/ledger").status_code == 200
+        assert vault.key(vault.printed["api_key"]).get("/ledger").status_code == 200
         yield vault, prepared
         vault.stop()
     finally:
@@ -255,8 +257,8 @@ def _initialise(vault: RunningVault) -> JsonObject:
     command = [EXECUTABLE, "init", "--data", str(vault.data), "--tenant", "acme", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=vault._environment, check=False)
     assert done.returncode == 0, done.stderr
-    made: JsonObject = json.loads(done.stdout)
-    return made
+    printed: JsonObject = json.loads(done.stdout)
+    return printed
 
 
 Provisioned = tuple[str, dict[str, tuple[str, str]]]

@@ -64,7 +64,7 @@ def render(
         now=vault.clock(),
         public_url=vault.settings.public_url,
         path=request.scope["path"],
-        position=getattr(request.state, "position", -1),
+        position=getattr(request.state, "position", -1) if request.method == "GET" else None,
         **values,
     )
     answer = HTMLResponse(html, status_code=status)

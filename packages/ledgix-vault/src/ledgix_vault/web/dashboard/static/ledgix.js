@@ -61,6 +61,7 @@ function listen() {
   if (!kinds.size || !window.EventSource) return;
   const soon = () => { clearTimeout(waiting); waiting = setTimeout(refresh, 250); };
   let stream, after = document.body.dataset.position; // what happened since the page was made counts, too
+  if (after === undefined) return; // the answer to a form: it may show what no other page shows, so it stays as it is
   // Only what is looked at listens: a browser has few connections to one host, and each open page would hold one.
   const open = () => {
     stream = new EventSource(after ? `/app/events?after=${after}` : "/app/events");
