@@ -31,6 +31,7 @@ GUARDED: list[tuple[str, str, Any, set[str]]] = [
     ("POST", "/reviews/decisions", {"request_ids": [UNKNOWN], "approved": True}, {"review", "clearance"}),
     ("POST", f"/reviews/{UNKNOWN}/decision", {"approved": True}, {"review", "clearance"}),
     ("GET", "/review-settings", None, {"settings"}),
+    ("GET", "/review-settings/preview", None, {"settings"}),
     ("PUT", "/review-settings", {}, {"settings"}),
     ("GET", "/judge-settings", None, {"settings"}),
     ("PUT", "/judge-settings", {}, {"settings"}),

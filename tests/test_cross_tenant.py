@@ -389,6 +389,13 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert asking.full.read("/review-settings")["review_expiry_seconds"] != 1234
 
 
+@case("GET /review-settings/preview")
+def _(asking: Tenant, victim: Tenant) -> None:
+    before = asking.full.read("/review-settings/preview")["decided"]
+    victim.agent.ask(TOOL, MEDIUM)
+    assert asking.full.read("/review-settings/preview")["decided"] == before
+
+
 @case("PUT /review-settings")
 def _(asking: Tenant, victim: Tenant) -> None:
     asking.set_reviews(review_expiry_seconds=77)

@@ -68,6 +68,7 @@ OPERATIONS = [
     "GET /single-sign-on",
     "PUT /single-sign-on",
     "GET /review-settings",
+    "GET /review-settings/preview",
     "PUT /review-settings",
     "GET /suspensions",
     "POST /suspensions",

@@ -22,6 +22,7 @@ VARIANTS = {
     "/app/policies/{policy_id}/simulation": ["?version=2&last=100"],
     "/app/documents": ["?q=refunds"],
     "/app/reviews": ["?status=any", "?status=expired"],
+    "/app/playground": ["?like={request_id}", "?tool={tool_name}"],
     "/app/reviews/batch": ["?id={request_id}"],
 }
 """Pages that show something else when they are asked with a query."""

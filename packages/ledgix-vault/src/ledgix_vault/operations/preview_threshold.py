@@ -17,8 +17,8 @@ MOST = 20_000
 """Decisions that are looked at, the newest ones."""
 LIMITS = (
     "Every request keeps the confidence and the verdict that it had then; a policy that changed since is not asked.",
-    "What a budget had left is as it was: a call that waits for a person takes its share like an approval, and gives it"
-    " back only if it is denied.",
+    "What budgets had left stays as it was: a call that waits for a person takes its share like an approval, and gives"
+    " it back when it comes to nothing, so later calls might have found more room.",
     "Whether a judge was asked, and what it answered, stays as it was; calls that a judge left to a person stay there.",
     "Approvals by minting a token again are not counted.",
 )

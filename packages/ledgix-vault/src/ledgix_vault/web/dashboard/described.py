@@ -124,7 +124,7 @@ DESCRIBED = (
         "reviewer_not_policy_editor",
         Kind.SWITCH,
         "Nobody approves by a policy of their own",
-        "Whoever edited the policy that decides a call last may not approve it.",
+        "Whoever wrote, confirmed or activated the policy that decides a call may not approve it.",
     ),
     Described(
         "two_person_activation",
