@@ -33,7 +33,7 @@ PLACES = (
     Place("API keys", "/settings/keys", "How programs are known to the Vault.", roles=(Role.DEVELOPER,)),
     Place("Notifications", "/settings/notifications", "Who is told, and how, when a person is needed."),
     Place("Judge", "/settings/judge", "A language model that reads what no rule can."),
-    Place("Single sign-on", "/settings/single-sign-on", "Let people sign in with your company’s account."),
+    Place("Sign-in", "/settings/single-sign-on", "Your company’s single sign-on, and second factors for all members."),
     Place("Getting started", "/start", "A key, a policy, a first request: the short path.", scopes=()),
     Place("Tenant", "/settings/tenant", "The tenant’s id, and the keys that auditors need.", scopes=()),
 )
