@@ -12,7 +12,7 @@ from ledgix.formats.events import EventKind
 from ledgix_vault.store.logs import read_entries
 from ledgix_vault.tenancy.people import Role
 from ledgix_vault.tenancy.settings import ReasonRequired, ReviewSettings
-from ledgix_vault.web.dashboard.described import DESCRIBED, typed_settings
+from ledgix_vault.web.dashboard.described import DESCRIBED, ELSEWHERE, typed_settings
 
 pytestmark = pytest.mark.anyio
 DECISIONS, JUDGE, SWITCH = "/app/settings/decisions", "/app/settings/judge", "/app/settings/kill-switch"
@@ -38,9 +38,17 @@ def last_event(house: House) -> dict[str, object]:
     return {"kind": intent["kind"], "decider": intent["decider"], "metadata": intent["action_metadata"]}
 
 
-def test_every_setting_has_its_field() -> None:
-    assert {each.name for each in DESCRIBED} == {field.name for field in fields(ReviewSettings)}
+def test_every_setting_is_described() -> None:
+    here = {each.name for each in DESCRIBED}
+    assert here | ELSEWHERE.keys() == {field.name for field in fields(ReviewSettings)}
+    assert here.isdisjoint(ELSEWHERE)
     assert all(each.label and each.sentence.endswith(".") for each in DESCRIBED)
+
+
+async def test_every_setting_has_its_field(vault: House) -> None:
+    async with signed_in(vault, Role.OWNER) as (visitor, _):
+        for name, path in ({each.name: DECISIONS for each in DESCRIBED} | ELSEWHERE).items():
+            assert f'name="{name}"' in (await visitor.get(path)).text
 
 
 async def test_decisions_are_shown_and_changed(vault: House) -> None:

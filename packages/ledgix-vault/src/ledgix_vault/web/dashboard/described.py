@@ -1,6 +1,6 @@
 """A tenant's review settings as fields of a form: each with a label, a sentence, and how it is typed and read.
 
-Every setting has its description here (a test compares); what it allows is the setting's own rule.
+Every setting has its description here or its field elsewhere (a test compares); what it allows is its own rule.
 """
 
 from __future__ import annotations
@@ -133,6 +133,9 @@ DESCRIBED = (
         "Whoever wrote a version of a policy can’t activate it; somebody else does.",
     ),
 )
+
+ELSEWHERE = {"require_second_factor": "/app/settings/single-sign-on"}
+"""Settings that have their field on another page, with what they belong to."""
 
 
 def read_settings(form: Form) -> tuple[JsonObject, dict[str, str]]:
