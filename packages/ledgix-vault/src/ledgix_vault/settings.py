@@ -119,6 +119,11 @@ class Settings(BaseSettings):
         default_factory=lambda known: listening_url(known["host"], known["port"]),
         description="Address under which people and clients reach the Vault; links in messages start with it.",
     )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses of reverse proxies, by commas, whose `X-Forwarded-For` and `X-Forwarded-Proto` are"
+        " believed.",
+    )
     jwt_ttl: int = Field(default=300, ge=1, le=86400, description="Seconds for which an approval token is valid.")
     jwt_issuer: str = Field(default="alcv-vault", min_length=1, description="Claim `iss` of approval tokens.")
     jwt_audience: str = Field(default="ledgix-sdk", min_length=1, description="Claim `aud` of approval tokens.")

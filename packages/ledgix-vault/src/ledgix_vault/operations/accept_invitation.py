@@ -57,6 +57,7 @@ async def join_as_new(vault: Vault, secret: str, name: str, password: str, devic
     """
     name = check_person_name(name)
     check_new_password(password)
+    await read_invitation(vault, secret)  # no work for a link that is worth nothing
     async with vault.hashing:
         hashed = await asyncio.to_thread(hash_password, password)
     session = new_session_secret()

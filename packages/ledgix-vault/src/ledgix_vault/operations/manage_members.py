@@ -25,6 +25,7 @@ from ledgix_vault.store.people import (
     remove_membership,
 )
 from ledgix_vault.store.sessions import end_sessions_for
+from ledgix_vault.store.slack import remove_link, slack_users_of
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
@@ -65,8 +66,8 @@ async def invite_member(
     """
     caller.require(Scope.SETTINGS)
     require_own(caller, ROLE_SCOPES[role])
-    secret, by = new_session_secret(), decider_of(caller)
-    stored = await vault.store.run(partial(_invite, caller.tenant_id, email, role, secret, by), key)
+    secret = new_session_secret()
+    stored = await vault.store.run(partial(_invite_by, caller, email, role, secret), key)
     if not isinstance(stored, Replayed):
         return stored, secret
     look = partial(find_invitation, tenant_id=caller.tenant_id, invitation_id=stored.reference)
@@ -105,10 +106,17 @@ async def remove_member(vault: Vault, caller: Caller, person_id: str) -> None:
     await vault.store.run(partial(_remove, caller, person_id))
 
 
+def _invite_by(caller: Caller, email: str, role: Role, secret: str, unit: Unit) -> Stored[Invitation]:
+    for earlier in _standing(unit, caller.tenant_id):
+        if earlier.email == email:
+            require_own(caller, ROLE_SCOPES[earlier.role])
+    return _invite(caller.tenant_id, email, role, secret, decider_of(caller), unit)
+
+
 def _invite(tenant_id: str, email: str, role: Role, secret: str, by: Decider, unit: Unit) -> Stored[Invitation]:
     if any(member.email == email for member in list_members(unit.connection, tenant_id)):
         raise Conflict(f"{email} is a member already.", code="member_exists")
-    standing = [each for each in list_invitations(unit.connection, tenant_id) if each.state(unit.now) == "pending"]
+    standing = _standing(unit, tenant_id)
     if len(standing) >= MOST_PENDING:
         raise Conflict(f"{MOST_PENDING} invitations stand already; withdraw some.", code="too_many_invitations")
     for earlier in standing:
@@ -127,6 +135,7 @@ def _withdraw(caller: Caller, invitation_id: str, unit: Unit) -> Stored[None]:
     found = find_invitation(unit.connection, caller.tenant_id, invitation_id)
     if found is None:
         raise NotFound("There is no invitation with this id.")
+    require_own(caller, ROLE_SCOPES[found.role])
     if not end_invitation(unit, caller.tenant_id, invitation_id):
         raise Conflict(f"This invitation was {found.state(unit.now)} already.", code="invitation_over")
     _record_invitation(unit, caller.tenant_id, found, EventKind.MEMBER_INVITATION_WITHDRAWN, decider_of(caller))
@@ -139,6 +148,8 @@ def _change_role(caller: Caller, person_id: str, role: Role, unit: Unit) -> Stor
         return Stored(member)
     _keep_an_owner(unit, caller.tenant_id, member)
     change_role(unit, caller.tenant_id, person_id, role)
+    if not ROLE_SCOPES[member.role] <= ROLE_SCOPES[role]:
+        _withdraw_those_of(unit, caller, person_id)
     record_administration(
         unit,
         caller.tenant_id,
@@ -155,6 +166,8 @@ def _remove(caller: Caller, person_id: str, unit: Unit) -> Stored[None]:
     _keep_an_owner(unit, caller.tenant_id, member)
     remove_membership(unit, caller.tenant_id, person_id)
     end_sessions_for(unit, person_id, caller.tenant_id)
+    _withdraw_those_of(unit, caller, person_id)
+    _unlink_slack(unit, caller, member)
     record_administration(
         unit,
         caller.tenant_id,
@@ -173,6 +186,31 @@ def _member(unit: Unit, caller: Caller, person_id: str) -> Membership:
         raise NotFound("There is no member with this id.")
     require_own(caller, ROLE_SCOPES[found.role])
     return found
+
+
+def _standing(unit: Unit, tenant_id: str) -> list[Invitation]:
+    return [each for each in list_invitations(unit.connection, tenant_id) if each.state(unit.now) == "pending"]
+
+
+def _withdraw_those_of(unit: Unit, caller: Caller, person_id: str) -> None:
+    """Whom somebody with fewer rights now had invited: they would join with rights that nobody hands out any more."""
+    for each in _standing(unit, caller.tenant_id):
+        if each.invited_by == person_id:
+            end_invitation(unit, caller.tenant_id, each.invitation_id)
+            _record_invitation(unit, caller.tenant_id, each, EventKind.MEMBER_INVITATION_WITHDRAWN, decider_of(caller))
+
+
+def _unlink_slack(unit: Unit, caller: Caller, member: Membership) -> None:
+    for slack_user_id in slack_users_of(unit.connection, caller.tenant_id, member.person_id):
+        remove_link(unit, caller.tenant_id, slack_user_id)
+        record_administration(
+            unit,
+            caller.tenant_id,
+            EventKind.PERSON_SLACK_UNLINKED,
+            reason=f"{member.email} is no longer the Slack user {slack_user_id}.",
+            decider=decider_of(caller),
+            metadata={"person_id": member.person_id, "email": member.email, "slack_user_id": slack_user_id},
+        )
 
 
 def _keep_an_owner(unit: Unit, tenant_id: str, member: Membership) -> None:

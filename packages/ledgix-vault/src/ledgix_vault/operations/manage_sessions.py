@@ -32,9 +32,9 @@ async def sign_out(vault: Vault, member: Member, session_id: str) -> None:
 
 
 async def change_name(vault: Vault, member: Member, name: str) -> None:
-    """Changes how the person is shown."""
+    """Changes how the person is shown, with an event in each of their tenants' logs."""
     member.require_whole()
-    await vault.store.run(partial(_change_name, member.person_id, check_person_name(name)))
+    await vault.store.run(partial(_change_name, member, check_person_name(name)))
 
 
 async def change_password(vault: Vault, member: Member, session_id: str, old: str, new: str) -> None:
@@ -71,8 +71,19 @@ def _may_see(member: Member, session: Session) -> bool:
     return not member.tenant_only or (session.tenant_only and session.tenant_id == member.tenant_id)
 
 
-def _change_name(person_id: str, name: str, unit: Unit) -> Stored[None]:
-    change_person(unit, person_id, name=name)
+def _change_name(member: Member, name: str, unit: Unit) -> Stored[None]:
+    if name == member.name:
+        return Stored(None)
+    change_person(unit, member.person_id, name=name)
+    for tenant_id, _, _ in tenants_of(unit.connection, member.person_id):
+        record_administration(
+            unit,
+            tenant_id,
+            EventKind.PERSON_NAME_CHANGED,
+            reason=f"{member.email} is called {name or 'nothing'} now; before: {member.name or 'nothing'}.",
+            decider=decider_of(member),
+            metadata={"person_id": member.person_id, "email": member.email, "before": member.name, "name": name},
+        )
     return Stored(None)
 
 

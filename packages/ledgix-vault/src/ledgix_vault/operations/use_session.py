@@ -26,13 +26,13 @@ class SignedInSession:
     """(id, name, role) of every tenant that the person can act for from here, by name."""
 
 
-async def use_session(vault: Vault, secret: str) -> SignedInSession | None:
-    """Who is signed in with this secret; None when nobody is, or not any more."""
+async def use_session(vault: Vault, secret: str, *, seen: bool = True) -> SignedInSession | None:
+    """Who is signed in with this secret; None when nobody is, or not any more. Without `seen` it counts as no use."""
     found = await vault.store.read(partial(find_session, secret_hash=hash_session_secret(secret)))
     if found is None or found[0].is_over(now := vault.clock()):
         return None
     session, member = found
-    if session.needs_touch(now):
+    if seen and session.needs_touch(now):
         await vault.store.run(partial(_touch, session.session_id))
     belongs = await vault.store.read(partial(tenants_of, person_id=member.person_id))
     reached = (each for each in belongs if not session.tenant_only or each[0] == session.tenant_id)

@@ -4,6 +4,7 @@ Invariants (contract sections 1, 2 and 5)
 - Its end is decided once: approved, denied, expired or cancelled; never two of them.
 - `expires_at` decides, not the worker: at that moment it is over, whoever notices.
 - Approval takes `quorum` distinct deciders, among them one in each of `quorum_roles`; one denial ends it.
+- A vote counts as long as its voter may vote.
 - What several approve is what was asked: arguments may be changed only by who approves alone.
 - A denial by whoever asked is a cancel. With separation of duties neither the asker nor the person it acts for
   approves; where the tenant asks for it, nobody who edited the deciding policy does.
@@ -12,9 +13,10 @@ Invariants (contract sections 1, 2 and 5)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import compress
 from typing import Any
 
 from ledgix.formats.json import Json, JsonObject
@@ -112,6 +114,10 @@ class Review:
     def with_vote(self, vote: Vote) -> Review:
         """One more approval; a second one by the same voter changes nothing."""
         return self if vote.voter in self.voters else replace(self, votes=(*self.votes, vote))
+
+    def of_votes(self, counted: Iterable[bool]) -> Review:
+        """The review with those of its votes that count, in their order."""
+        return replace(self, votes=tuple(compress(self.votes, counted)))
 
     @property
     def missing_roles(self) -> tuple[str, ...]:

@@ -38,6 +38,11 @@ class Membership:
     role: Role
     joined_at: int
 
+    @property
+    def shown(self) -> str:
+        """Name and address: names are what people call themselves, so they never stand alone."""
+        return f"{self.name} ({self.email})" if self.name else self.email
+
     def to_json(self) -> JsonObject:
         return {
             "person_id": self.person_id,

@@ -21,6 +21,7 @@ from ledgix_vault.tenancy.people import LONGEST_NAME, read_email
 from ledgix_vault.times import MICROSECONDS
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+GOOGLE: Final = "https://accounts.google.com"
 LEEWAY_SECONDS = 60
 LONGEST_SUBJECT = 255
 KEY_TYPES: Final = frozenset({"RSA", "EC", "OKP"})
@@ -64,6 +65,9 @@ def read_id_token(token: str, keys: JsonObject, expected: Expected, now: int) ->
         email = read_email(claims.get("email"))
     except Invalid as error:
         raise IdTokenRefused("The provider named no e-mail address.") from error
+    # A private account there may have any address that its owner once read mail at; `hd` says whose it is today.
+    if expected.issuer == GOOGLE and claims.get("hd") != email.rpartition("@")[2]:
+        raise IdTokenRefused("This account isn't one of the organisation whose address it has.")
     name = claims.get("name")
     shown = name.strip()[:LONGEST_NAME] if isinstance(name, str) and name.isprintable() else ""
     return Identity(expected.issuer, subject, email, shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -18,6 +19,9 @@ API_KEY_HEADER = "X-Vault-API-Key"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 LONGEST_IDEMPOTENCY_KEY = 255
+BODY_SECONDS = 60
+SLOWEST = 50_000
+"""Bytes in a second: a body that comes more slowly for long is given up."""
 
 
 def authenticate(vault: Vault, secret: str | None) -> ApiKey:
@@ -66,10 +70,23 @@ class Knock:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; raises `TooLarge` as soon as it is longer than `limit` bytes."""
+    """The whole body; raises `TooLarge` as soon as it is longer than `limit` bytes, `Invalid` if it takes too long."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(f"The body is longer than {limit} bytes.")
+    try:
+        async with asyncio.timeout(seconds_for(limit)):
+            return await _read(request, limit)
+    except TimeoutError as error:
+        raise Invalid("The body didn't arrive in time.") from error
+
+
+def seconds_for(limit: int) -> float:
+    """How long a body of at most `limit` bytes may take."""
+    return BODY_SECONDS + limit / SLOWEST
+
+
+async def _read(request: Request, limit: int) -> bytes:
     parts, length, more = [], 0, True
     while more:
         message = await request.receive()
@@ -84,8 +101,11 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 async def knock(request: Request, vault: Vault, limit: int) -> Knock:
-    """Authenticates, then reads the body."""
-    caller = authenticate(vault, request.headers.get(API_KEY_HEADER))
+    """Authenticates, reads the body, and authenticates again: a key that was revoked meanwhile is of no use, however
+    long its holder takes to finish a request."""
+    secret = request.headers.get(API_KEY_HEADER)
+    authenticate(vault, secret)
     body = await read_body(request, limit)
+    caller = authenticate(vault, secret)
     key = idempotency_key(caller, request.method, request.scope["path"], request.headers.get(IDEMPOTENCY_HEADER), body)
     return Knock(caller, body, key)

@@ -77,6 +77,7 @@ class EventKind(StrEnum):
     MEMBER_ROLE_CHANGED = "member.role_changed"
     MEMBER_REMOVED = "member.removed"
     PERSON_SIGNED_IN = "person.signed_in"
+    PERSON_NAME_CHANGED = "person.name_changed"
     PERSON_PASSWORD_CHANGED = "person.password_changed"  # noqa: S105
     PERSON_FACTOR_ADDED = "person.factor_added"
     PERSON_FACTOR_REMOVED = "person.factor_removed"

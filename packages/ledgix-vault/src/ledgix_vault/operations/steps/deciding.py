@@ -24,11 +24,14 @@ from ledgix_vault.policy.model import Effect
 from ledgix_vault.reviews.review import APPROVED_WITHOUT_REASON, Review, ReviewStatus, Vote
 from ledgix_vault.store import schema
 from ledgix_vault.store.clearances import end_review, find_clearance, find_review, vote_row
+from ledgix_vault.store.people import find_member
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.callers import Caller
+from ledgix_vault.tenancy.people import ROLE_SCOPES
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.tenancy.settings import ReviewSettings
+from ledgix_vault.tenancy.state import TenantState
 from ledgix_vault.times import MICROSECONDS, rfc3339
 from ledgix_vault.vault import Vault
 
@@ -117,7 +120,7 @@ def _approve(
     _check_reason(verdict, state.settings)
     unit.insert(schema.review_vote, vote_row(review, vote))
     review = review.with_vote(vote)
-    if not review.has_quorum:
+    if not review.of_votes(_still_counts(each, state, unit) for each in review.votes).has_quorum:
         record_event(unit, clearance, EventKind.REVIEW_VOTED, decider, {"review_reason": verdict.reason})
         return clearance
     settled = clearance.decision.settled(
@@ -140,6 +143,14 @@ def _approve(
     end_review(unit, review.ended(ReviewStatus.APPROVED, now=unit.now, by=caller.identity, reason=verdict.reason))
     record_move(unit, clearance, approved, EventKind.REVIEW_DECIDED, decider)
     return approved
+
+
+def _still_counts(vote: Vote, state: TenantState, unit: Unit) -> bool:
+    """Whether who approved may still approve: a vote doesn't outlive its voter's right."""
+    member = find_member(unit.connection, state.tenant_id, vote.voter)
+    if member is not None:
+        return Scope.REVIEW in ROLE_SCOPES[member.role]
+    return any(key.lineage == vote.voter and key.is_valid(unit.now) and key.allows(Scope.REVIEW) for key in state.keys)
 
 
 def _check_still_allowed(clearance: Clearance, verdict: Verdict, unit: Unit) -> tuple[Finding, ...]:

@@ -23,7 +23,7 @@ def names_of(connection: Connection, state: TenantState) -> dict[str, str]:
     return (
         {"": COMMAND_LINE}
         | {key.key_id: f"API key “{key.name}”" for key in state.keys}
-        | {member.person_id: member.name or member.email for member in list_members(connection, state.tenant_id)}
+        | {member.person_id: member.shown for member in list_members(connection, state.tenant_id)}
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,17 +12,19 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Message
 
 from ledgix_vault.errors import Invalid, TooLarge
 from ledgix_vault.operations.follow_events import position_now
 from ledgix_vault.operations.read_review import count_reviews
-from ledgix_vault.operations.use_session import SignedInSession, use_session
+from ledgix_vault.operations.use_session import SignedInSession, session_holds, use_session
 from ledgix_vault.tenancy.ceremonies import LIFETIMES, CeremonyKind
 from ledgix_vault.tenancy.people import Assurance, Member
 from ledgix_vault.tenancy.sessions import LIFETIME
 from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.context import TheVault
+from ledgix_vault.web.doors import seconds_for
 
 COOKIE = "__Host-ledgix"
 """Set by this host alone, for all of it, over TLS or on this very machine (RFC 6265bis, 4.1.3.2)."""
@@ -30,11 +33,14 @@ HALF = "__Host-ledgix-half"
 AWAY = "__Host-ledgix-away"
 """Which sign-in of this browser is away at a provider."""
 NEEDS_SCRIPT = "Passkeys need JavaScript, and a browser that knows them."
+REFRESH = "x-ledgix-refresh"
+"""Sent by the script when it fetches a page anew by itself."""
 SIGN_IN = "/app/sign-in"
 SECURITY = "/app/account/security"
 WITHOUT_FACTOR = (SECURITY, "/app/sign-out", "/app/switch-tenant")
 """What opens before a second factor was added, where the tenant asks for one."""
 LARGEST_FORM = 40 * 1024 * 1024
+LARGEST_FORM_OF_STRANGERS = 64 * 1024
 MOST_FIELDS = 2000
 
 
@@ -99,7 +105,8 @@ class Form:
 async def the_session(request: Request, vault: TheVault) -> SignedInSession:
     """The session behind the cookie; raises `SignInNeeded`."""
     secret = request.cookies.get(COOKIE)
-    used = await use_session(vault, secret) if secret else None
+    # A page that keeps itself up to date is no sign that somebody is there.
+    used = await use_session(vault, secret, seen=REFRESH not in request.headers) if secret else None
     if used is None:
         raise SignInNeeded(sign_in_location(request))
     request.state.session = used
@@ -125,19 +132,41 @@ def the_member(session: Annotated[SignedInSession, Depends(the_session)]) -> Mem
     return session.member
 
 
-async def the_form(request: Request) -> AsyncIterator[Form]:
-    """The posted form; 413 and 422 like the API's. Its files are gone when the request is answered."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > LARGEST_FORM:
-        raise TooLarge(f"A form has at most {LARGEST_FORM:,} bytes.")
+async def the_form(request: Request, vault: TheVault) -> AsyncIterator[Form]:
+    """The posted form; 413 and 422 like the API's. Its files are gone when the request is answered.
+
+    Whoever was signed in when it began must still be when it has arrived: who was removed meanwhile finishes nothing.
+    """
+    used: SignedInSession | None = getattr(request.state, "session", None)
+    fields = await _read_form(request, LARGEST_FORM if used is not None else LARGEST_FORM_OF_STRANGERS)
     try:
-        fields = await request.form(max_files=20, max_fields=MOST_FIELDS, max_part_size=8 * 1024 * 1024)
-    except HTTPException as error:
-        raise Invalid(f"This form can't be read: {error.detail}") from error
-    try:
+        if used is not None and not await session_holds(vault, request.cookies.get(COOKIE, ""), used.member):
+            raise SignInNeeded(SIGN_IN)
         yield Form(fields)
     finally:
         await fields.close()
+
+
+async def _read_form(request: Request, limit: int) -> FormData:
+    length = 0
+
+    async def receive() -> Message:
+        nonlocal length
+        message = await request.receive()
+        length += len(message.get("body", b""))
+        if length > limit:
+            raise TooLarge(f"A form has at most {limit:,} bytes here.")
+        return message
+
+    try:
+        async with asyncio.timeout(seconds_for(limit)):
+            return await Request(request.scope, receive).form(
+                max_files=20, max_fields=MOST_FIELDS, max_part_size=8 * 1024 * 1024
+            )
+    except HTTPException as error:
+        raise Invalid(f"This form can't be read: {error.detail}") from error
+    except TimeoutError as error:
+        raise Invalid("This form didn't arrive in time.") from error
 
 
 SignedInHere = Annotated[SignedInSession, Depends(the_session)]

@@ -24,6 +24,7 @@ from ledgix_vault.web.api.context import TheVault, TheWorker
 from ledgix_vault.web.dashboard import words
 from ledgix_vault.web.dashboard.door import Form, SignedIn, SignedInHere, TheForm
 from ledgix_vault.web.dashboard.navigation import navigation
+from ledgix_vault.web.dashboard.readable import visible
 
 __all__ = [
     "Caller",
@@ -100,7 +101,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(words.FILTERS)
+    made.filters.update(words.FILTERS, visible=visible)
     made.globals.update(asset=asset, ago=words.ago, highlighted=words.highlighted)
     return made
 

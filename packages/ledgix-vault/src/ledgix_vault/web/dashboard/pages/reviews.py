@@ -22,7 +22,7 @@ from ledgix_vault.operations.similar_decisions import similar_decisions
 from ledgix_vault.operations.steps.deciding import Verdict
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.web.dashboard.frame import SignedIn, TheForm, TheVault, flaws_of, redirect, render
-from ledgix_vault.web.dashboard.readable import pretty, read_arguments, summary
+from ledgix_vault.web.dashboard.readable import pretty, read_arguments, summary, visible
 
 router = APIRouter()
 HERE = "/app/reviews"
@@ -182,7 +182,7 @@ async def _review_page(
         request,
         "review.html",
         member=member,
-        title=f"{item['tool_name']}",
+        title=visible(str(item["tool_name"])),
         status=status,
         review=_shown(vault, member.tenant_id, item),
         names=await read_names(vault, member),

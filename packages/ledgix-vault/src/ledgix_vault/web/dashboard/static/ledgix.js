@@ -36,7 +36,7 @@ addEventListener("pageshow", () => { for (const button of all("button[disabled]:
 let waiting;
 const filledIn = "popover" in HTMLElement.prototype ? "details[open] form, :popover-open form" : "details[open] form";
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Ledgix-Refresh": "1" } });
   // Never `reload`: on the answer to a form that would send the form again.
   if (answer.redirected && new URL(answer.url).pathname === "/app/sign-in") { location.assign(answer.url); return; }
   if (!answer.ok) return;
