@@ -11,7 +11,6 @@ from vault_testing.house import House
 
 from ledgix.formats.events import EventKind
 from ledgix_vault.documents.confluence import ConfluenceAccess
-from ledgix_vault.outbound.guard import is_public
 from ledgix_vault.errors import (
     Busy,
     Conflict,
@@ -27,6 +26,7 @@ from ledgix_vault.operations.check_vault import check_vault
 from ledgix_vault.operations.connect_confluence import confluence_connection, connect_confluence
 from ledgix_vault.operations.import_from_confluence import import_from_confluence
 from ledgix_vault.operations.read_documents import list_documents, read_text
+from ledgix_vault.outbound.guard import is_public
 from ledgix_vault.sources.document import DocumentVersion, MediaKind, Origin
 from ledgix_vault.store import schema
 from ledgix_vault.store.crosscheck.reading import entries_of_kinds
