@@ -14,13 +14,24 @@ from ledgix_vault.vault import Vault
 from ledgix_vault.web import problems
 from ledgix_vault.web.dashboard.door import SignInNeeded
 from ledgix_vault.web.dashboard.frame import render, statics
-from ledgix_vault.web.dashboard.pages import account, events, keys, overview, people, requests, reviews, sign_in
+from ledgix_vault.web.dashboard.pages import (
+    account,
+    events,
+    keys,
+    notifications,
+    overview,
+    people,
+    requests,
+    reviews,
+    sign_in,
+    slack,
+)
 from ledgix_vault.web.dashboard.security import App, Guarded
 from ledgix_vault.web.problems import Problem
 from ledgix_vault.worker import Worker
 
 PREFIX = "/app"
-PAGES = (sign_in, overview, requests, reviews, people, keys, account, events)
+PAGES = (sign_in, overview, requests, reviews, people, keys, notifications, account, slack, events)
 """What the dashboard has."""
 
 FOREVER = "public, max-age=31536000, immutable"
