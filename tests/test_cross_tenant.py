@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from running_vault import Tenant, succeeded
+from running_vault import Tenant, eventually, succeeded
 from streams import following
 from wire import MEDIUM, SMALL, TOOL, UNKNOWN, jti_of, problem
 
@@ -514,6 +514,60 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert (seen["requests"], seen["tools"], seen["agents"]) == (0, [], [])
     assert seen["reviews"]["waiting"] == 0
     nothing_of(victim, seen)
+
+
+def webhook_of(victim: Tenant) -> str:
+    hooks = succeeded(victim.full.put("/notification-settings", {"webhooks": [{"url": "https://theirs.invalid/x"}]}))
+    return str(hooks["webhooks"][0]["webhook_id"])
+
+
+@case("GET /notification-settings")
+def _(asking: Tenant, victim: Tenant) -> None:
+    webhook_of(victim)
+    seen = asking.full.read("/notification-settings")
+    assert seen["webhooks"] == []
+    nothing_of(victim, seen)
+
+
+@case("PUT /notification-settings")
+def _(asking: Tenant, victim: Tenant) -> None:
+    """Neither an id nor an address of theirs leads to their webhook or its secret."""
+    theirs = webhook_of(victim)
+    before = victim.full.read("/notification-settings")
+    named = {"webhook_id": theirs, "url": "https://mine.invalid/x"}
+    for webhook_id in (theirs, str(uuid4())):
+        answer = asking.full.put("/notification-settings", {"webhooks": [named | {"webhook_id": webhook_id}]})
+        problem(answer, 422)
+    mine = succeeded(asking.full.put("/notification-settings", {"webhooks": [{"url": "https://theirs.invalid/x"}]}))
+    assert mine["webhooks"][0]["webhook_id"] != theirs
+    assert victim.full.read("/notification-settings") == before
+
+
+@case("POST /notification-settings/test")
+def _(asking: Tenant, victim: Tenant) -> None:
+    theirs = webhook_of(victim)
+    for webhook_id in (theirs, str(uuid4())):
+        sent = asking.full.post("/notification-settings/test", {"channel": "webhook", "webhook_id": webhook_id})
+        problem(sent, 404, "not_found")
+
+
+@case("POST /notification-settings/webhooks/{webhook_id}/rotate-secret")
+def _(asking: Tenant, victim: Tenant) -> None:
+    theirs = webhook_of(victim)
+    before = victim.full.read("/notification-settings")
+    for webhook_id in (theirs, str(uuid4())):
+        path = f"/notification-settings/webhooks/{webhook_id}/rotate-secret"
+        problem(asking.full.post(path, {}), 404, "not_found")
+    assert victim.full.read("/notification-settings") == before
+
+
+@case("GET /notification-deliveries")
+def _(asking: Tenant, victim: Tenant) -> None:
+    webhook_of(victim)
+    victim.agent.ask(TOOL, MEDIUM)
+    eventually(lambda: victim.full.read("/notification-deliveries")["deliveries"])
+    seen = asking.full.read("/notification-deliveries")
+    assert seen == {"deliveries": [], "next_cursor": ""}
 
 
 @case("GET /judge-settings")

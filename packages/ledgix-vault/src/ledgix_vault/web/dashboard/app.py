@@ -24,6 +24,7 @@ from ledgix_vault.web.dashboard.pages import (
     keys,
     kill_switch,
     limits,
+    notifications,
     overview,
     people,
     playground,
@@ -38,6 +39,7 @@ from ledgix_vault.web.dashboard.pages import (
     sign_in,
     sign_on,
     sign_on_settings,
+    slack,
     start,
     tools,
 )
@@ -68,8 +70,10 @@ PAGES = (
     people,
     keys,
     sign_on_settings,
+    notifications,
     account,
     security,
+    slack,
     events,
 )
 """What the dashboard has."""
