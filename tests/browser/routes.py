@@ -17,6 +17,7 @@ NOT_PAGES = {
 VARIANTS = {
     "/app/": ["?range=30d"],
     "/app/requests": ["?outcome=denied&from=2020-01-01", "?tool=nothing"],
+    "/app/playground": ["?like={request_id}"],
     "/app/policies-new": ["?starter=payments"],
     "/app/policies/{policy_id}/diff": ["?from=2&to=1"],
     "/app/policies/{policy_id}/simulation": ["?version=2&last=100"],
