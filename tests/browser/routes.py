@@ -17,13 +17,12 @@ NOT_PAGES = {
 VARIANTS = {
     "/app/": ["?range=30d"],
     "/app/requests": ["?outcome=denied&from=2020-01-01", "?tool=nothing"],
-    "/app/playground": ["?like={request_id}"],
     "/app/policies-new": ["?starter=payments"],
     "/app/policies/{policy_id}/diff": ["?from=2&to=1"],
     "/app/policies/{policy_id}/simulation": ["?version=2&last=100"],
     "/app/documents": ["?q=refunds"],
     "/app/reviews": ["?status=any", "?status=expired"],
-    "/app/playground": ["?like={request_id}", "?tool={tool_name}"],
+    "/app/playground": ["?like={request_id}", "?tool=stripe_refund"],
     "/app/reviews/batch": ["?id={request_id}"],
 }
 """Pages that show something else when they are asked with a query."""
