@@ -22,7 +22,7 @@ VARIANTS = {
     "/app/policies/{policy_id}/simulation": ["?version=2&last=100"],
     "/app/documents": ["?q=refunds"],
     "/app/reviews": ["?status=any", "?status=expired"],
-    "/app/playground": ["?like={request_id}", "?tool={tool_name}"],
+    "/app/playground": ["?like={request_id}", "?tool=stripe_refund"],
     "/app/reviews/batch": ["?id={request_id}"],
 }
 """Pages that show something else when they are asked with a query."""
