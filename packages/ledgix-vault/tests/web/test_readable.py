@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledgix_vault.notices.visible import visible
 from ledgix_vault.policy.money import Money, Unit
-from ledgix_vault.web.dashboard.readable import read_arguments, summary, visible
+from ledgix_vault.web.dashboard.readable import read_arguments, summary
 from ledgix_vault.web.dashboard.words import duration, money
 
 JSON = st.recursive(

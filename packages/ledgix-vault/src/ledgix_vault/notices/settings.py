@@ -175,6 +175,23 @@ class NotificationSettings:
         after._check_complete()
         return after, fresh
 
+    def speaks_otherwise(self, before: NotificationSettings) -> bool:
+        """Whether clicks in Slack would be believed that were not before."""
+        return self.slack_app.enabled and (
+            not before.slack_app.enabled or self.sealed.get(SIGNING_SECRET) != before.sealed.get(SIGNING_SECRET)
+        )
+
+    def tells_arguments_beyond(self, before: NotificationSettings) -> bool:
+        """Whether arguments of calls would reach somebody who didn't get them before."""
+        by_mail = self.email.enabled and self.email.include_arguments
+        known = before.email.recipients if before.email.enabled and before.email.include_arguments else ()
+        if by_mail and set(self.email.recipients) - set(known):
+            return True
+        had = {(each.webhook_id, each.url) for each in before.webhooks if each.enabled and each.include_arguments}
+        return any(
+            each.enabled and each.include_arguments and (each.webhook_id, each.url) not in had for each in self.webhooks
+        )
+
     def rotated(self, webhook_id: str, sealed: bytes, previous: bytes, until: int) -> NotificationSettings:
         """With another secret for a webhook; until then (µs) the one before signs, too."""
         webhook = self.webhook(webhook_id)

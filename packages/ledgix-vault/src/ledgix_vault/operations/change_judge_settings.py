@@ -39,6 +39,8 @@ def _change(vault: Vault, caller: Caller, changes: JsonObject, unit: Unit) -> St
     after = before.changed(changes, lambda secret: vault.keys.seal.close(secret, place))
     if after == before:
         return Stored(before)
+    if after.enabled and (after.base_url, after.enabled) != (before.base_url, before.enabled):
+        caller.require(Scope.LEDGER_FULL)  # a judge reads what calls are about
     trust = Trust(vault.settings.trusted_judge_hosts)
     if after.base_url.startswith("http:") and not trust.covers(httpx2.URL(after.base_url)):
         raise Invalid("must be https, except for hosts that VAULT_JUDGE_HOSTS names", path="$.base_url")

@@ -11,17 +11,18 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.errors import Invalid, NotFound
 from ledgix_vault.ids import new_id
-from ledgix_vault.notices.settings import NOTIFICATIONS, Hands, NotificationSettings
+from ledgix_vault.notices.settings import NOTIFICATIONS, SIGNING_SECRET, Hands, NotificationSettings
 from ledgix_vault.notify.webhooks import new_webhook_secret
 from ledgix_vault.operations.steps.record import record_administration
 from ledgix_vault.operations.steps.sending import secret_place
+from ledgix_vault.operations.steps.slack import unlink_all
 from ledgix_vault.outbound.guard import Trust, check_url
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.notifications import change_notification_settings as store_settings
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
-from ledgix_vault.tenancy.callers import Caller
+from ledgix_vault.tenancy.callers import Caller, require_own
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
@@ -65,6 +66,12 @@ def _change(vault: Vault, caller: Caller, changes: JsonObject, unit: Unit) -> St
         new_secret=new_webhook_secret,
     )
     after, fresh = before.changed(changes, hands)
+    if after.speaks_otherwise(before):
+        require_own(caller, Scope)  # whoever holds the signing secret speaks for every member that is linked
+    if after.tells_arguments_beyond(before):
+        caller.require(Scope.LEDGER_FULL)
+    if after.sealed.get(SIGNING_SECRET) != before.sealed.get(SIGNING_SECRET):
+        unlink_all(unit, caller)
     if after != before:
         _store(unit, caller, before, after, "The notification settings were changed.")
     return Stored(after.masked(fresh))

@@ -7,8 +7,7 @@ from functools import partial
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.decision import decider_of
 from ledgix_vault.errors import NotFound
-from ledgix_vault.operations.steps.record import record_administration
-from ledgix_vault.operations.steps.slack import hash_code
+from ledgix_vault.operations.steps.slack import hash_code, record_link
 from ledgix_vault.store.slack import find_code, put_link, remove_link, slack_users_of, use_code
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
@@ -43,7 +42,15 @@ def _link(member: Member, code: str, unit: Unit) -> Stored[str]:
     if slack_user_id is None:
         raise NotFound("This link was used, or is too old. Press a button in Slack again to get a new one.")
     put_link(unit, member.tenant_id, slack_user_id, member.person_id)
-    _record(unit, member, EventKind.PERSON_SLACK_LINKED, slack_user_id, "is")
+    record_link(
+        unit,
+        member.tenant_id,
+        EventKind.PERSON_SLACK_LINKED,
+        slack_user_id,
+        member.person_id,
+        member.email,
+        decider_of(member),
+    )
     return Stored(slack_user_id)
 
 
@@ -51,16 +58,13 @@ def _unlink(member: Member, slack_user_id: str, unit: Unit) -> Stored[None]:
     if slack_user_id not in slack_users_of(unit.connection, member.tenant_id, member.person_id):
         raise NotFound("There is no such link.")
     remove_link(unit, member.tenant_id, slack_user_id)
-    _record(unit, member, EventKind.PERSON_SLACK_UNLINKED, slack_user_id, "is no longer")
-    return Stored(None)
-
-
-def _record(unit: Unit, member: Member, kind: EventKind, slack_user_id: str, verb: str) -> None:
-    record_administration(
+    record_link(
         unit,
         member.tenant_id,
-        kind,
-        reason=f"The Slack user {slack_user_id} {verb} {member.email}.",
-        decider=decider_of(member),
-        metadata={"person_id": member.person_id, "email": member.email, "slack_user_id": slack_user_id},
+        EventKind.PERSON_SLACK_UNLINKED,
+        slack_user_id,
+        member.person_id,
+        member.email,
+        decider_of(member),
     )
+    return Stored(None)

@@ -11,6 +11,7 @@ from ledgix_vault.clearance.decision import SYSTEM, Decider, decider_of
 from ledgix_vault.errors import Conflict, NotFound
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.operations.steps.slack import unlink_person
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.people import (
     Membership,
@@ -25,7 +26,6 @@ from ledgix_vault.store.people import (
     remove_membership,
 )
 from ledgix_vault.store.sessions import end_sessions_for
-from ledgix_vault.store.slack import remove_link, slack_users_of
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.store.writer import Replayed
@@ -167,7 +167,7 @@ def _remove(caller: Caller, person_id: str, unit: Unit) -> Stored[None]:
     remove_membership(unit, caller.tenant_id, person_id)
     end_sessions_for(unit, person_id, caller.tenant_id)
     _withdraw_those_of(unit, caller, person_id)
-    _unlink_slack(unit, caller, member)
+    unlink_person(unit, caller.tenant_id, person_id, member.email, decider_of(caller))
     record_administration(
         unit,
         caller.tenant_id,
@@ -198,19 +198,6 @@ def _withdraw_those_of(unit: Unit, caller: Caller, person_id: str) -> None:
         if each.invited_by == person_id:
             end_invitation(unit, caller.tenant_id, each.invitation_id)
             _record_invitation(unit, caller.tenant_id, each, EventKind.MEMBER_INVITATION_WITHDRAWN, decider_of(caller))
-
-
-def _unlink_slack(unit: Unit, caller: Caller, member: Membership) -> None:
-    for slack_user_id in slack_users_of(unit.connection, caller.tenant_id, member.person_id):
-        remove_link(unit, caller.tenant_id, slack_user_id)
-        record_administration(
-            unit,
-            caller.tenant_id,
-            EventKind.PERSON_SLACK_UNLINKED,
-            reason=f"{member.email} is no longer the Slack user {slack_user_id}.",
-            decider=decider_of(caller),
-            metadata={"person_id": member.person_id, "email": member.email, "slack_user_id": slack_user_id},
-        )
 
 
 def _keep_an_owner(unit: Unit, tenant_id: str, member: Membership) -> None:

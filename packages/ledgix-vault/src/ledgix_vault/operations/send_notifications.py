@@ -17,6 +17,7 @@ from ledgix_vault.notices.kinds import ASKING, URGENT, Channel
 from ledgix_vault.notices.notice import About, Notice, tell
 from ledgix_vault.notices.retry import GIVE_UP_AFTER, next_attempt
 from ledgix_vault.notices.settings import NotificationSettings
+from ledgix_vault.notices.visible import visible
 from ledgix_vault.notify.reply import Reply
 from ledgix_vault.operations.steps.sending import Message, send
 from ledgix_vault.store.clearances import find_clearance
@@ -32,10 +33,13 @@ from ledgix_vault.store.notifications import (
 )
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
+from ledgix_vault.tenancy.settings import ReasonRequired
 from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
 
 REMEMBERED_DAYS = 30
+MOST_SHOWN = 1500
+"""Characters of arguments that a message with deciding buttons shows; longer calls are decided where all is seen."""
 Batch = Sequence[Delivery]
 
 
@@ -105,12 +109,13 @@ def _message(vault: Vault, settings: NotificationSettings, parcel: _Parcel) -> M
     notice, clearance, delivery = parcel.notice, parcel.clearance, parcel.delivery
     arguments = None if clearance is None else clearance.effective_args
     about = About()
+    decides = delivery.channel is Channel.SLACK_APP and notice.kind in ASKING and _may_decide(vault, notice.tenant_id)
     if clearance is not None:
-        shown = arguments if delivery.channel is Channel.EMAIL and settings.email.include_arguments else None
+        spelt = ", ".join(f"{visible(name)} = {_spelt(value)}" for name, value in (arguments or {}).items())
+        decides = decides and len(spelt) <= MOST_SHOWN
+        is_shown = decides or (delivery.channel is Channel.EMAIL and settings.email.include_arguments)
         about = About(
-            clearance.decision.reason,
-            "" if shown is None else ", ".join(f"{name} = {_spelt(value)}" for name, value in shown.items()),
-            clearance.request.human_principal or "",
+            clearance.decision.reason, spelt if is_shown else "", visible(clearance.request.human_principal or "")
         )
     webhook = settings.webhook(delivery.target)
     opted_in = webhook is not None and webhook.include_arguments
@@ -119,12 +124,18 @@ def _message(vault: Vault, settings: NotificationSettings, parcel: _Parcel) -> M
         tell(notice, vault.settings.public_url, about),
         notice.event(notice.notice_id, arguments if opted_in else None),
         f"{notice.tenant_id}/{notice.request_id}",
-        decides=notice.kind in ASKING,
+        decides=decides,
     )
 
 
+def _may_decide(vault: Vault, tenant_id: str) -> bool:
+    """Whether a click in a chat may decide: it shows neither a second factor nor a reason."""
+    settings = vault.store.tenant(tenant_id).settings
+    return not settings.require_second_factor and settings.reason_required is ReasonRequired.NEVER
+
+
 def _spelt(value: json.Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value).decode()
+    return visible(value) if isinstance(value, str) else visible(json.dumps(value).decode())
 
 
 def _note(parcels: Sequence[_Parcel], reply: Reply | None, unit: Unit) -> Stored[None]:

@@ -44,6 +44,11 @@ def add_code(unit: Unit, tenant_id: str, code_hash: bytes, slack_user_id: str, e
     unit.insert(_C, (tenant_id, code_hash, slack_user_id, expires_at, None))
 
 
+def forget_codes(unit: Unit, tenant_id: str) -> None:
+    """No code of the tenant holds any more."""
+    unit.write(delete(_C).where(_C.c.tenant_id == tenant_id))
+
+
 def find_code(connection: Connection, tenant_id: str, code_hash: bytes, now: int) -> str | None:
     """The Slack user whom a code that still holds is for, or None."""
     return connection.execute(

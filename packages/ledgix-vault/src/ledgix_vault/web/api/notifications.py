@@ -94,6 +94,10 @@ async def _act(vault: Vault, click: Click) -> tuple[str, bool]:
     """What to say to who clicked, and whether it takes the place of the message."""
     if click.member is None:
         return f"Nobody here knows you yet. Say who you are, then press the button again: {click.link}", False
+    settings = vault.store.tenant(click.member.tenant_id).settings
+    if settings.require_second_factor or settings.asks_reason(approved=click.approves):
+        here = f"{vault.settings.public_url}/app/reviews/{click.request_id}"
+        return f"This can't be decided from here: it takes a reason or a second factor. Open {here}", False
     reason = f"{'Approved' if click.approves else 'Denied'} in Slack."
     try:
         clearance, _ = await decide_review(vault, click.member, click.request_id, Verdict(click.approves, reason), None)

@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from ledgix_vault.errors import Invalid
+from ledgix_vault.notices.visible import visible
 from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.people import Member
 from ledgix_vault.vault import Vault
@@ -24,7 +25,6 @@ from ledgix_vault.web.api.context import TheVault, TheWorker
 from ledgix_vault.web.dashboard import words
 from ledgix_vault.web.dashboard.door import Form, SignedIn, SignedInHere, TheForm
 from ledgix_vault.web.dashboard.navigation import navigation
-from ledgix_vault.web.dashboard.readable import visible
 
 __all__ = [
     "Caller",

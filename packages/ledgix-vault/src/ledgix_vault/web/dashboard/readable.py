@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -16,12 +15,12 @@ import msgspec
 
 from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.jsontext import encode, encode_text
+from ledgix_vault.notices.visible import visible
 from ledgix_vault.policy.money import MINOR_DIGITS, Money, Path, Unit
 from ledgix_vault.web.dashboard.words import money as as_money
 
 LONGEST_SUMMARY = 110
 MOST_IN_SUMMARY = 4
-_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,6 @@ def summary(args: JsonObject, money: Mapping[Path, Money] | None = None) -> str:
     parts = [each.shown if each.kind == "money" else f"{each.path} {each.shown}" for each in first[:MOST_IN_SUMMARY]]
     line = " · ".join(part.replace("\n", " ") for part in parts)
     return line if len(line) <= LONGEST_SUMMARY else f"{line[: LONGEST_SUMMARY - 1]}…"
-
-
-def visible(text: str) -> str:
-    """The text with whatever can't be seen written out: `\\u202e` for a sign that turns the line around."""
-    return "".join(
-        sign if sign == "\n" or unicodedata.category(sign) not in _HIDDEN else f"\\u{ord(sign):04x}" for sign in text
-    )
 
 
 def pretty(value: Json) -> str:

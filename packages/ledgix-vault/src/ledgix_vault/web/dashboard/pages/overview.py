@@ -11,13 +11,14 @@ from starlette.responses import Response
 from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.clearance.overview import Range
 from ledgix_vault.clearance.searching import Sought
+from ledgix_vault.notices.visible import visible
 from ledgix_vault.operations.read_overview import read_overview
 from ledgix_vault.operations.search_requests import search_requests
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS, read_moment
 from ledgix_vault.web.dashboard.charts import Chart, Series, columns
 from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, render
-from ledgix_vault.web.dashboard.readable import summary, visible
+from ledgix_vault.web.dashboard.readable import summary
 from ledgix_vault.web.dashboard.words import duration
 
 router = APIRouter()

@@ -14,6 +14,7 @@ from ledgix_vault.clearance.decision import DeciderType, Outcome
 from ledgix_vault.clearance.searching import Sought, read_sought
 from ledgix_vault.errors import Invalid
 from ledgix_vault.jsontext import encode, encode_text
+from ledgix_vault.notices.visible import visible
 from ledgix_vault.operations.read_ledger import Wanted, prove_bundle
 from ledgix_vault.operations.read_request import read_request
 from ledgix_vault.operations.search_requests import RequestPage, search_requests
@@ -21,7 +22,7 @@ from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.context import exact_json
 from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, TheWorker, flaws_of, render
-from ledgix_vault.web.dashboard.readable import read_arguments, summary, visible
+from ledgix_vault.web.dashboard.readable import read_arguments, summary
 from ledgix_vault.web.dashboard.words import words
 
 router = APIRouter()

@@ -12,6 +12,7 @@ from ledgix.formats import json
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.request import CHANGED_ARGS
 from ledgix_vault.errors import Conflict, Invalid, NotFound
+from ledgix_vault.notices.visible import visible
 from ledgix_vault.operations.decide_review import decide_review
 from ledgix_vault.operations.decide_reviews import decide_reviews
 from ledgix_vault.operations.list_reviews import ReviewOrder, list_reviews
@@ -22,7 +23,7 @@ from ledgix_vault.operations.similar_decisions import similar_decisions
 from ledgix_vault.operations.steps.deciding import Verdict
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.web.dashboard.frame import SignedIn, TheForm, TheVault, flaws_of, redirect, render
-from ledgix_vault.web.dashboard.readable import pretty, read_arguments, summary, visible
+from ledgix_vault.web.dashboard.readable import pretty, read_arguments, summary
 
 router = APIRouter()
 HERE = "/app/reviews"
