@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from typing import Any, cast
 
 import pytest
 from vault_testing.house import PASSWORD, House
@@ -17,7 +19,8 @@ from ledgix_vault.operations.manage_members import (
     remove_member,
     withdraw_invitation,
 )
-from ledgix_vault.operations.manage_sessions import change_password, read_sessions, sign_out
+from ledgix_vault.operations.manage_sessions import change_name, change_password, read_sessions, sign_out
+from ledgix_vault.operations.read_names import read_names
 from ledgix_vault.operations.use_session import switch_tenant, use_session
 from ledgix_vault.store.logs import read_entries
 from ledgix_vault.tenancy.invitations import LIFETIME as LINK_LIFETIME
@@ -234,3 +237,42 @@ async def test_a_person_decides_a_review_and_the_ledger_says_how_surely_they_are
     assert entries[0]["action_metadata"]["assurance"] == "password"
     with pytest.raises(MissingScope):
         await vault.approve(await vault.ask(450), by=replace(reviewer, role=Role.AUDITOR))
+
+
+async def test_whom_somebody_invited_who_is_removed_cannot_join(vault: House) -> None:
+    owner = await vault.member(Role.OWNER)
+    _, link = await invite_member(vault.core, owner, "accomplice@example.com", Role.OWNER)
+    await remove_member(vault.core, vault.owner, owner.person_id)
+    with pytest.raises(NotFound):
+        await join_as_new(vault.core, link, "", PASSWORD, "")
+
+
+async def test_whom_somebody_invited_who_has_fewer_rights_now_cannot_join(vault: House) -> None:
+    owner = await vault.member(Role.OWNER)
+    _, link = await invite_member(vault.core, owner, "accomplice@example.com", Role.OWNER)
+    await change_member_role(vault.core, vault.owner, owner.person_id, Role.AUDITOR)
+    with pytest.raises(NotFound):
+        await join_as_new(vault.core, link, "", PASSWORD, "")
+
+
+async def test_a_vote_counts_no_longer_than_its_voter_may_vote(vault: House) -> None:
+    await vault.change(quorum=2)
+    gone, stays, third = [
+        await vault.member(Role.REVIEWER, f"{name}@example.com") for name in ("gone", "stays", "third")
+    ]
+    asked = await vault.ask(450)
+    await vault.approve(asked, by=gone)
+    await remove_member(vault.core, vault.owner, gone.person_id)
+    assert (await vault.approve(asked, by=stays))["status"] == "pending_review"
+    assert (await vault.approve(asked, by=third))["status"] == "approved"
+
+
+async def test_a_new_name_is_recorded_and_never_stands_alone(vault: House) -> None:
+    await vault.member(Role.REVIEWER)
+    used = await vault.sign_in("the-reviewer@example.com")
+    await change_name(vault.core, used.member, "Somebody Else")
+    names = await read_names(vault.core, vault.owner)
+    assert names[used.member.person_id] == "Somebody Else (the-reviewer@example.com)"
+    look = partial(read_entries, tenant_id=used.member.tenant_id, newest=1, published=0)
+    (entry,) = await vault.core.store.read(look)
+    assert (entry["kind"], cast("Any", entry)["action_metadata"]["name"]) == ("person.name_changed", "Somebody Else")

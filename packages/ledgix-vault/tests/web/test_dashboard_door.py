@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 from vault_testing.house import PASSWORD, House
 from vault_testing.visitor import ORIGIN, signed_in, text_of, visiting
 
+from ledgix_vault.clearance.decision import SYSTEM
+from ledgix_vault.operations.manage_api_keys import create_api_key, revoke_api_key
+from ledgix_vault.operations.manage_members import read_people, remove_member
 from ledgix_vault.tenancy.people import Role
+from ledgix_vault.tenancy.scopes import PRESETS, Preset
 from ledgix_vault.web.dashboard.door import COOKIE
 
 pytestmark = pytest.mark.anyio
@@ -133,3 +139,48 @@ async def test_a_link_invites_and_opening_it_decides_nothing(vault: House) -> No
         assert "guest@example.com · reviewer of acme" in text_of(await guest.get("/app/account"))
         assert (await guest.get("/app/settings/people")).status_code == 403
         assert (await guest.get(f"/app/join/{link}")).status_code == 404
+
+
+async def test_who_is_removed_while_sending_a_form_finishes_nothing(vault: House) -> None:
+    async with signed_in(vault, Role.OWNER) as (visitor, member):
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"email=friend%40example.com&"
+            await remove_member(vault.core, vault.owner, member.person_id)
+            yield b"role=owner"
+
+        answer = await visitor.client.post(
+            "/app/settings/people/invite",
+            content=slowly(),
+            headers={"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"},
+        )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/app/sign-in")
+    assert (await read_people(vault.core, vault.owner)).invitations[0].email == member.email
+
+
+async def test_a_key_that_is_revoked_while_its_request_arrives_is_of_no_use(vault: House) -> None:
+    tenant_id = vault.owner.tenant_id
+    key, secret = await create_api_key(vault.core, tenant_id, "slow", PRESETS[Preset.FULL], (), SYSTEM)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"tool_name": "stripe_refund", '
+        await revoke_api_key(vault.core, tenant_id, key.key_id, SYSTEM)
+        yield b'"tool_args": {"amount": 45}}'
+
+    async with visiting(vault) as visitor:
+        answer = await visitor.client.post("/request-clearance", content=slowly(), headers={"X-Vault-API-Key": secret})
+    assert answer.json()["code"] == "unauthenticated"
+
+
+async def test_a_stranger_cannot_send_much(vault: House) -> None:
+    async def endlessly() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield b"a" * 4096
+
+    async with visiting(vault) as visitor:
+        for kind in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=b"):
+            answer = await visitor.client.post(
+                "/app/sign-in", content=endlessly(), headers={"Origin": ORIGIN, "Content-Type": kind}
+            )
+            assert answer.status_code in (413, 422)
+            assert "at most 65,536 bytes" in text_of(answer) or "can't be read" in text_of(answer)
