@@ -13,6 +13,7 @@ import looks
 from ledgix_vault.web.dashboard.pages.start import STARTERS
 from scene import Scene
 from visits import Shot, Visit
+from watch import Watch
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +49,15 @@ def copied(page: Page, text: str) -> str:
     return found
 
 
-def test_the_playground_tries_and_asks(scene: Scene, page: Page, shot: Shot) -> None:
+def test_the_playground_tries_and_asks(scene: Scene, page: Page, shot: Shot, watch: Watch) -> None:
+    watch.expect(422)
     register(scene)
     page.goto("/app/playground")
     page.get_by_label("Tool").fill("stripe_refund")
-    page.get_by_label("Arguments").fill('{"amount": 4500,}')
+    page.get_by_role("textbox", name="Arguments").fill('{"amount": 4500,}')
     page.get_by_role("button", name="Dry run").click()
     expect(page.get_by_text("Line 1, character 17")).to_be_visible()
-    page.get_by_label("Arguments").fill('{"amount": 4500, "currency": "USD"}')
+    page.get_by_role("textbox", name="Arguments").fill('{"amount": 4500, "currency": "USD"}')
     before = len(scene.ours.tenant.entries())
     page.get_by_role("button", name="Dry run").click()
     expect(page.get_by_role("heading", name="It would be decided so")).to_be_visible()
@@ -63,7 +65,7 @@ def test_the_playground_tries_and_asks(scene: Scene, page: Page, shot: Shot) -> 
     assert len(scene.ours.tenant.entries()) == before
     looks.is_accessible(page, "light")
     shot(page, "1 tried")
-    page.get_by_label("Arguments").fill('{"amount": 45, "currency": "USD"}')
+    page.get_by_role("textbox", name="Arguments").fill('{"amount": 45, "currency": "USD"}')
     page.get_by_role("button", name="Ask for real").click()
     expect(page.get_by_text("A token was issued")).to_be_visible()
     shot(page, "2 asked")
