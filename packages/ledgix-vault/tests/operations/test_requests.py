@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from vault_testing.house import House
 
 from ledgix_vault.clearance.decision import DeciderType, Outcome
 from ledgix_vault.clearance.overview import Range, add_up, quantile
 from ledgix_vault.clearance.searching import Sought, read_sought
 from ledgix_vault.errors import Invalid, MissingScope, NotFound
+from ledgix_vault.operations.read_ledger import Wanted, prove_bundle
 from ledgix_vault.operations.read_overview import read_overview
 from ledgix_vault.operations.read_request import read_request
 from ledgix_vault.operations.search_requests import RequestPage, search_requests
@@ -265,3 +268,39 @@ def test_what_nobody_can_look_for(asked: dict[str, str]) -> None:
     with pytest.raises(Invalid) as refused:
         read_sought(asked)
     assert refused.value.path in asked
+
+
+@pytest.mark.parametrize("template", ["sqlite"], indirect=True)
+async def test_looking_at_one_request_walks_through_nothing(vault: House) -> None:
+    """SQLite finds what belongs to a request by an index, however long the log is."""
+    await vault.register(*RULES)
+    asked = await vault.ask(450)
+    await vault.approve(asked)
+    await vault.checkpoint()
+    engine, statements = vault.core.store.database.reader, []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        statements.append((statement, parameters))
+
+    async def sign_now(_: str) -> None:
+        await vault.checkpoint()
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        await read_request(vault.core, vault.owner, str(asked["request_id"]))
+        await prove_bundle(vault.core, vault.owner, Wanted(str(asked["request_id"])), sign_now)
+        await read_overview(vault.core, vault.owner, Range.MONTH)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    plans = [plan for statement, parameters in statements for plan in explained(engine, statement, parameters)]
+    assert len(plans) > 10
+    for table in ("event", "clearance", "review"):
+        walks = re.compile(rf"SCAN {table}\b|SEARCH {table} .*\(tenant_id=\?\)")
+        assert not [plan for plan in plans if walks.search(plan)]
+
+
+def explained(engine: Engine, statement: str, parameters: Any) -> list[str]:
+    if not statement.lstrip().startswith("SELECT"):
+        return []
+    with engine.connect() as connection:
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]

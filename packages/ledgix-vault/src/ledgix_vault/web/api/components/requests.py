@@ -119,7 +119,7 @@ SHAPES: dict[str, Schema] = {
             "decided_without_a_person": INTEGER,
             "reviews": an_object(
                 {
-                    "waiting": INTEGER,
+                    "waiting": {**INTEGER, "description": "Of the oldest 1000"},
                     "oldest_opened_at": or_null(MOMENT),
                     "decided": {**INTEGER, "description": "Of which the waits are known: the newest 5000 at most"},
                     "median_seconds": or_null(INTEGER),
