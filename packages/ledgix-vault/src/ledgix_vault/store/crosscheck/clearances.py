@@ -34,7 +34,7 @@ from ledgix_vault.store.clearances import (
     session_hash,
     tool_hash,
 )
-from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, readable
+from ledgix_vault.store.crosscheck.reading import Entry, differing, entries, entries_of_requests, readable
 from ledgix_vault.store.crosscheck.settings import SettingsHistory
 from ledgix_vault.store.found_by import found_by
 from ledgix_vault.store.tenants import stored_object
@@ -84,7 +84,7 @@ def _cases(connection: Connection, tenant_id: str) -> Iterator[_Case]:
         ids = [row.request_id for row in rows]
         after = ids[-1]
         events: dict[str, list[Entry]] = {}
-        for event in entries(connection, tenant_id, _E.c.request_id.in_(ids)):
+        for event in entries_of_requests(connection, tenant_id, ids):
             events.setdefault(event.request_id, []).append(event)
         found = connection.execute(REVIEWS.where(_R.c.tenant_id == tenant_id, _R.c.request_id.in_(ids)))
         reviews = {review.request_id: review for review in found}
