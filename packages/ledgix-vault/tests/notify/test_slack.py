@@ -79,7 +79,7 @@ async def test_a_message_with_buttons(vault: House, other_side: Receiver, asked:
     assert found["Open the review"]["url"] == f"https://vault.example/app/reviews/{asked['request_id']}"
     await vault.suspend("tool", "x")
     await send_what_waits(vault)
-    assert list(buttons(other_side.at(POST)[-1])) == ["Open the settings"]
+    assert list(buttons(other_side.at(POST)[-1])) == ["Open the kill switch"]
 
 
 async def test_slacks_no_is_a_no(vault: House, other_side: Receiver, asked: Any) -> None:
@@ -154,6 +154,22 @@ async def test_who_may_not_decide_may_not_in_slack(vault: House, other_side: Rec
         await linked(visitor, other_side)
         await press(vault, visitor, click(other_side, "Approve"))
     assert "lacks the scope" in other_side.at("/response")[-1].json["text"]
+    assert (await vault.poll(asked))["status"] == "pending_review"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [({"require_second_factor": True}, "second factor"), ({"reason_required": "always"}, "needs a reason")],
+)
+async def test_a_click_is_no_way_around_what_the_tenant_asks_for(
+    vault: House, other_side: Receiver, asked: Any, setting: dict[str, Any], said: str
+) -> None:
+    async with signed_in(vault, Role.REVIEWER) as (visitor, _):
+        await press(vault, visitor, click(other_side, "Approve"))
+        await linked(visitor, other_side)
+        await vault.change(**setting)
+        await press(vault, visitor, click(other_side, "Approve"))
+    assert said in other_side.at("/response")[-1].json["text"]
     assert (await vault.poll(asked))["status"] == "pending_review"
 
 

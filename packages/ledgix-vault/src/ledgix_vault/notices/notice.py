@@ -86,7 +86,7 @@ _PLACES = {
     NoticeKind.REVIEW_DECIDED: ("/app/requests/{request_id}", "Look at the request"),
     NoticeKind.REVIEW_EXPIRED: ("/app/requests/{request_id}", "Look at the request"),
     NoticeKind.BUDGET_LOW: ("/app/limits", "Look at the limits"),
-    NoticeKind.KILL_SWITCH: ("/app/settings", "Open the settings"),
+    NoticeKind.KILL_SWITCH: ("/app/settings/kill-switch", "Open the kill switch"),
     NoticeKind.KEY_CREATED: ("/app/settings/keys", "Look at the API keys"),
 }
 

@@ -95,12 +95,12 @@ async def _act(vault: Vault, click: Click) -> tuple[str, bool]:
     if click.member is None:
         return f"Nobody here knows you yet. Say who you are, then press the button again: {click.link}", False
     settings = vault.store.tenant(click.member.tenant_id).settings
-    if settings.require_second_factor or settings.asks_reason(approved=click.approves):
-        here = f"{vault.settings.public_url}/app/reviews/{click.request_id}"
-        return f"This can't be decided from here: it takes a reason or a second factor. Open {here}", False
-    reason = f"{'Approved' if click.approves else 'Denied'} in Slack."
+    if settings.require_second_factor:
+        return "Here a second factor is asked for, and a click in Slack has none. Open the review to decide.", False
+    if settings.asks_reason(approved=click.approves):
+        return "Here a decision needs a reason. Open the review to give one.", False
     try:
-        clearance, _ = await decide_review(vault, click.member, click.request_id, Verdict(click.approves, reason), None)
+        clearance, _ = await decide_review(vault, click.member, click.request_id, Verdict(click.approves, ""), None)
     except VaultError as error:
         return error.detail, False
     who, tool = click.member.name or click.member.email, clearance.request.tool_name
