@@ -537,7 +537,7 @@ def _(asking: Tenant, victim: Tenant) -> None:
     named = {"webhook_id": theirs, "url": "https://mine.invalid/x"}
     for webhook_id in (theirs, str(uuid4())):
         answer = asking.full.put("/notification-settings", {"webhooks": [named | {"webhook_id": webhook_id}]})
-        problem(answer, 422)
+        problem(answer, 422, "invalid")
     mine = succeeded(asking.full.put("/notification-settings", {"webhooks": [{"url": "https://theirs.invalid/x"}]}))
     assert mine["webhooks"][0]["webhook_id"] != theirs
     assert victim.full.read("/notification-settings") == before

@@ -379,3 +379,14 @@ def _any_time(header: str) -> Any:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(int(header), tz=UTC)
+
+
+async def test_an_escalation_is_told(vault: House, other_side: Receiver) -> None:
+    await vault.change(escalation_seconds=600)
+    await with_webhook(vault, other_side, events=["review.escalated"])
+    asked = await vault.ask(REVIEWED)
+    vault.clock.advance(601)
+    await vault.do_what_is_due()
+    assert await send_what_waits(vault) == 1
+    (came,) = other_side.received
+    assert (came.json["type"], came.json["data"]["request_id"]) == ("review.escalated", asked["request_id"])
