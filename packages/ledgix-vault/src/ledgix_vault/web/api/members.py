@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from ledgix.formats.json import Json
+from ledgix_vault.operations.mail_invitation import NOT_MAILED, mail_invitation
 from ledgix_vault.operations.manage_members import (
     change_member_role,
     invite_member,
@@ -31,12 +32,17 @@ async def get_members(vault: TheVault, caller: Caller) -> Response:
 
 @router.post("/members/invitations", **answers("Invitation", 409, 422), openapi_extra=body("InvitationRequest"))
 async def post_invitation(vault: TheVault, asked: AKnock) -> Response:
-    """Invite somebody by the link in the answer: it works once, for a week, and is shown once. A replay has none."""
+    """Invite somebody by the link in the answer: it works once, for a week, and is shown once. A replay has none. With
+    a mail server the link is mailed as well; `mailed` says whether the server took it."""
     content = asked.json()
     email, role = read_email(content.get("email")), read_role(content.get("role"))
     invitation, secret = await invite_member(vault, asked.caller, email, role, asked.key)
     link = None if secret is None else f"{vault.settings.public_url}/app/join/{secret}"
-    return exact_json({**invitation.to_json(vault.clock()), "link": link}, replayed=secret is None)
+    mailed = NOT_MAILED
+    if link is not None:
+        mailed = await mail_invitation(vault, invitation, link, vault.store.tenant(asked.caller.tenant_id).name)
+    shown = {**invitation.to_json(vault.clock()), "link": link, "mailed": mailed.ok}
+    return exact_json(shown, replayed=secret is None)
 
 
 @router.delete("/members/invitations/{invitation_id}", **answers("InvitationWithdrawn", 404, 409))

@@ -33,7 +33,13 @@ SHAPES: dict[str, Schema] = {
     "MemberRemoved": an_object({"person_id": UUID, "removed": BOOLEAN}),
     "RoleChange": an_object({"role": one_of(*Role)}),
     "ListedInvitation": an_object(_INVITATION),
-    "Invitation": an_object({**_INVITATION, "link": {**TEXT_OR_NULL, "description": "Shown once; null in a replay"}}),
+    "Invitation": an_object(
+        {
+            **_INVITATION,
+            "link": {**TEXT_OR_NULL, "description": "Shown once; null in a replay"},
+            "mailed": {**BOOLEAN, "description": "Whether the mail server took a mail with the link"},
+        }
+    ),
     "InvitationRequest": an_object(
         {"email": {"type": "string", "format": "email", "maxLength": 254}, "role": one_of(*Role)}
     ),

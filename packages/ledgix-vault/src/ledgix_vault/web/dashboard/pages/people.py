@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ledgix_vault.errors import CallerError, Invalid
+from ledgix_vault.operations.mail_invitation import NOT_MAILED, Mailed, mail_invitation
 from ledgix_vault.operations.manage_members import (
     change_member_role,
     invite_member,
@@ -47,7 +48,8 @@ async def post_invite(request: Request, vault: TheVault, member: SignedIn, form:
         return await _page(request, vault, member, flaws=flaws, email=typed, role=form.text("role"))
     assert secret is not None  # nothing is replayed without a key
     link = f"{vault.settings.public_url}/app/join/{secret}"
-    return await _page(request, vault, member, invited=invitation.email, link=link)
+    mailed = await mail_invitation(vault, invitation, link, vault.store.tenant(member.tenant_id).name)
+    return await _page(request, vault, member, invited=invitation.email, link=link, mailed=mailed)
 
 
 @router.post("/settings/people/invitations/{invitation_id}/withdraw")
@@ -81,6 +83,7 @@ async def _page(
     role: str = "reviewer",
     invited: str = "",
     link: str = "",
+    mailed: Mailed = NOT_MAILED,
 ) -> Response:
     people = await read_people(vault, member)
     return render(
@@ -98,4 +101,5 @@ async def _page(
         role=role,
         invited=invited,
         link=link,
+        mailed=mailed,
     )
