@@ -39,7 +39,7 @@ _FOCUS = """() => {
 }"""
 
 _MARK_MAIN_ACTION = """() => {
-  const shown = each => each.getClientRects().length > 0;
+  const shown = each => each.checkVisibility();
   const able = "a[href], button:not([disabled]), input:not([type=hidden]):not([disabled]), select, textarea, summary";
   const main = document.querySelector("main");
   const found = selector => [...main.querySelectorAll(selector)].find(each => shown(each) && !each.closest(".note"));

@@ -1,21 +1,39 @@
-"""A reviewer approves on a phone: an agent waits, somebody opens the link, signs in, reads, approves; it goes on."""
+"""A reviewer approves on a phone: an agent waits, a mail comes, its link is opened; decided, it goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from vault_testing.receivers import Mailbox, mail_server
 
 from clients import own_clients
 from ledgix import Clearance
-from running_vault import eventually
+from running_vault import eventually, succeeded
 from scene import PASSWORD, TOOL, Scene
 from visits import Shot, Visit
 from watch import Watch
 
 CALL = {"order_id": "A-3001", "amount": 640, "currency": "USD"}
+
+
+@pytest.fixture(scope="module")
+def mailbox() -> Iterator[tuple[Mailbox, dict[str, Any]]]:
+    with mail_server() as box_and_settings:
+        yield box_and_settings
+
+
+@pytest.fixture(scope="module")
+def scene(new_scene: Callable[..., Scene], mailbox: tuple[Mailbox, dict[str, Any]]) -> Scene:
+    """The scene, where the reviewer is told by mail."""
+    made = new_scene(**mailbox[1])
+    told = {"email": {"enabled": True, "recipients": [made.ours.people["reviewer"].email]}}
+    succeeded(made.ours.tenant.full.put("/notification-settings", told))
+    return made
 
 
 @pytest.fixture
@@ -26,10 +44,15 @@ def waiting(scene: Scene) -> Iterator[Future[Clearance]]:
         yield agent.submit(client.request_clearance, TOOL, CALL, agent_id="billing-bot")
 
 
-def test_a_reviewer_approves_on_a_phone(scene: Scene, phone: Page, shot: Shot, waiting: Future[Clearance]) -> None:
+def test_a_reviewer_approves_on_a_phone(
+    scene: Scene, phone: Page, shot: Shot, waiting: Future[Clearance], mailbox: tuple[Mailbox, dict[str, Any]]
+) -> None:
     reviewer = scene.ours.people["reviewer"]
     asked = eventually(lambda: _asked(scene))
-    phone.goto(f"/app/reviews/{asked}")  # the link of the notification
+    mail = eventually(lambda: _mail_about(asked, mailbox[0]))
+    link = re.search(rf"{scene.url}/app/reviews/{asked}", mail)
+    assert link is not None, mail
+    phone.goto(link[0])
     shot(phone, "1 sign in")
     phone.get_by_label("E-mail").fill(reviewer.email)
     phone.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -83,3 +106,8 @@ def _asked(scene: Scene) -> str | None:
     pending = scene.ours.tenant.reviewer.read("/reviews", status="pending")["reviews"]
     found: list[str] = [each["request_id"] for each in pending if each["tool_args"] == CALL]
     return found[0] if found else None
+
+
+def _mail_about(request_id: str, box: Mailbox) -> str | None:
+    texts = [str(part.get_content()) for _, mail in box.received if (part := mail.get_body(("plain",)))]
+    return next((text for text in texts if request_id in text), None)
