@@ -44,7 +44,7 @@ def fields(scene: Scene) -> dict[str, dict[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("role", list(Role), ids=str)
+@pytest.mark.parametrize("role", [Role.OWNER, Role.REVIEWER, Role.DEVELOPER], ids=str)
 @pytest.mark.parametrize("route", GETS + POSTS, ids=str)
 def test_another_tenant_s_id_is_unknown(
     scene: Scene, fields: dict[str, dict[str, str]], route: Route, role: Role

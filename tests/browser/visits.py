@@ -7,8 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.sync_api import Page
+
+from routes import Route
+from scene import Scene
 
 SCREENSHOTS = Path(__file__).parents[2] / "artefacts" / "screenshots"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
@@ -34,3 +38,15 @@ def shoot(page: Page, test: pytest.Item, name: str) -> None:
     width = page.evaluate("document.documentElement.clientWidth")
     clip = {"x": 0, "y": 0, "width": width, "height": height}
     page.screenshot(path=directory / f"{words}.png", full_page=True, clip=clip, animations="disabled")  # type: ignore[arg-type]
+
+
+def get(scene: Scene, route: Route, role: str | None) -> httpx2.Response:
+    """One answer, as a browser of this person gets it; of a stream only its head."""
+    cookies = scene.cookies(role) if role else {}
+    with (
+        httpx2.Client(base_url=scene.url, cookies=cookies, headers={"Accept": "text/html"}) as browser,
+        browser.stream("GET", route.filled(scene.ours.ids)) as answer,
+    ):
+        if "event-stream" not in answer.headers.get("content-type", ""):
+            answer.read()
+        return answer

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,6 +20,7 @@ from vault_testing.invariants import check_invariants
 from vault_testing.postgres import NoPostgres, PostgresServer
 
 from ledgix_vault import app
+from ledgix_vault.tenancy import passwords
 
 # The machine may be busy; a slow example is no failure.
 settings.register_profile("ledgix", deadline=None)
@@ -85,6 +87,14 @@ def vault(new_vault: Callable[..., House]) -> Iterator[House]:
     yield house
     if house.is_open:
         check_invariants(house, by_own_check=house.is_sqlite)  # its queries are the same on both
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords() -> Iterator[None]:
+    """Argon2 as it is, with less work: hundreds of tests sign somebody in, and how slow it is isn't their question."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -16,7 +16,8 @@ from ledgix_vault.errors import Invalid, VaultError
 MINIMUM_LENGTH = 8
 MAXIMUM_LENGTH = 1024
 
-_HASHER = PasswordHasher.from_parameters(profiles.RFC_9106_LOW_MEMORY)
+PARAMETERS = profiles.RFC_9106_LOW_MEMORY
+_HASHER = PasswordHasher.from_parameters(PARAMETERS)
 
 
 def check_new_password(password: str) -> None:

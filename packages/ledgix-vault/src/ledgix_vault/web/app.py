@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -62,6 +63,14 @@ ROOMS = (
 
 def build_app(vault: Vault, worker: Worker) -> App:
     """The application that serves this Vault."""
+    api = _api()
+    api.state.vault, api.state.worker = vault, worker
+    _describe_itself(api)
+    api.mount(PREFIX, build_dashboard(vault, worker))
+    return HotPath(vault, AsSent(api))
+
+
+def _api() -> FastAPI:
     api = FastAPI(
         title="Ledgix Vault",
         version=ledgix_vault.__version__,
@@ -72,21 +81,24 @@ def build_app(vault: Vault, worker: Worker) -> App:
         redirect_slashes=False,  # an API key follows no redirects
         exception_handlers=HANDLERS,
     )
-    api.state.vault, api.state.worker = vault, worker
     for room in ROOMS:
         api.include_router(room.router)
-    _describe_itself(api)
-    api.mount(PREFIX, build_dashboard(vault, worker))
-    return HotPath(vault, AsSent(api))
+    return api
+
+
+@cache
+def _description() -> tuple[dict[str, Any], str]:
+    """The description and the page that shows it: the same for every Vault, so they are made once in a process."""
+    described = describe(_api())
+    return described, render_docs(described)
 
 
 def _describe_itself(api: FastAPI) -> None:
-    description: dict[str, Any] = describe(api)
-    page = render_docs(description)
+    described, page = _description()
 
     @api.get("/openapi.json", include_in_schema=False)
     async def get_openapi_json() -> JSONResponse:
-        return JSONResponse(description)
+        return JSONResponse(described)
 
     @api.get("/", include_in_schema=False)
     @api.get(PREFIX, include_in_schema=False)
