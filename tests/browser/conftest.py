@@ -22,9 +22,9 @@ from visits import DESKTOP, PATIENCE, PHONE, Shot, Visit, shoot  # noqa: E402
 from watch import Watch  # noqa: E402
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, one for each worker. It ends with this directory: its event loop bars those of other tests."""
+    """Debian's Chromium, one for each file: while it runs its event loop bars those of other tests."""
     path = shutil.which("chromium")
     if path is None:
         no_chromium = "there is no Chromium on this machine: see tests/browser/install-chromium"
