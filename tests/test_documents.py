@@ -113,4 +113,4 @@ def test_the_token_of_confluence_never_comes_back(tenant: Tenant) -> None:
     assert "s3cret" not in str(succeeded(tenant.full.put("/confluence-settings", settings)))
     assert "s3cret" not in str(tenant.full.read("/confluence-settings"))
     assert "s3cret" not in str(tenant.entries())
-    problem(tenant.full.put("/confluence-settings", settings | {"base_url": "http://10.0.0.1"}), 422, "invalid")
+    problem(tenant.full.put("/confluence-settings", settings | {"base_url": "http://10.0.0.1"}), 422, "address_plain")

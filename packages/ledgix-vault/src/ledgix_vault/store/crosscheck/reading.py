@@ -19,6 +19,9 @@ from ledgix_vault.store.tenants import stored_object
 
 _E = schema.event
 
+ABOUT_THE_ACTOR = frozenset({"assurance", "acted_as"})
+"""How surely a person was known, and in which role they acted: `clearance.facts.shown_by` adds these two."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -43,8 +46,8 @@ class Entry:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """The metadata without how surely a person was known: that is about who did it, not about what."""
-        return {name: value for name, value in self.metadata.items() if name != "assurance"}
+        """The metadata without what it says about the person who acted: that is about who did it, not about what."""
+        return {name: value for name, value in self.metadata.items() if name not in ABOUT_THE_ACTOR}
 
     @cached_property
     def grounds(self) -> JsonObject:

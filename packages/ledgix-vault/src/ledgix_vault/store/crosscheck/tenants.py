@@ -17,6 +17,7 @@ from ledgix_vault.store.crosscheck.notifications import notification_flaws, slac
 from ledgix_vault.store.crosscheck.people import people_flaws
 from ledgix_vault.store.crosscheck.policies import policy_flaws
 from ledgix_vault.store.crosscheck.reading import (
+    ABOUT_THE_ACTOR,
     Entry,
     differing,
     entries,
@@ -35,7 +36,7 @@ from ledgix_vault.tenancy.settings import ReviewSettings
 from ledgix_vault.times import rfc3339
 
 _E = schema.event
-_NOT_IN_THE_ROW = frozenset({"assurance", "acted_as", "expires_at", "replaces", "replaced_expires_at"})
+_NOT_IN_THE_ROW = ABOUT_THE_ACTOR | {"expires_at", "replaces", "replaced_expires_at"}
 """What entries about keys say beside what the row of the key repeats; `expires_at` has a check of its own."""
 
 
