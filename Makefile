@@ -12,11 +12,11 @@ help: ## list the targets
 
 setup: $(STAMP) ## create .venv and install what requirements.lock pins
 
-$(STAMP): requirements.lock packages/ledgix/pyproject.toml packages/ledgix-vault/pyproject.toml
+$(STAMP): requirements.lock packages/ledgix/pyproject.toml packages/ledgix-vault/pyproject.toml packages/ledgix-gateway/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
-		-e packages/ledgix -e packages/ledgix-vault
+		-e packages/ledgix -e packages/ledgix-vault -e packages/ledgix-gateway
 	@touch $(STAMP)
 
 demo: $(STAMP) ## run the main job on a temporary Vault and show what happened
@@ -44,7 +44,7 @@ format: $(STAMP) ## put the code into the house's form
 
 lock: ## pin what the pyproject.toml files and requirements-dev.in ask for (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-package ledgix \
-		packages/ledgix/pyproject.toml packages/ledgix-vault/pyproject.toml requirements-dev.in -o requirements.lock
+		packages/ledgix/pyproject.toml packages/ledgix-vault/pyproject.toml packages/ledgix-gateway/pyproject.toml requirements-dev.in -o requirements.lock
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) artefacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

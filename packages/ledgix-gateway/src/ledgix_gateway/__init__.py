@@ -1,0 +1,1 @@
+"""The Ledgix gateway: a protected edge that lets only approved calls reach a tool."""

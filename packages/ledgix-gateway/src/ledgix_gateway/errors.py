@@ -1,0 +1,47 @@
+"""What can go wrong, by whose fault it is.
+
+LedgixError
+├── ConfigError             the configuration can't be used: `place` names where, the message says what to write
+└── Refusal                 this call does not go through; nothing reached the tool
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ledgix.errors import LedgixError
+
+
+class ConfigError(LedgixError):
+    """A configuration that can't be used. `place` is like `routes[2].path`, or the name of the file."""
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(place, message)
+        self.place = place
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An answer to a caller, as RFC 9457 has it. `code` is stable and for programs, `detail` is for people.
+
+    `request_id` is the Vault's, where there is one; `retry_after` is in seconds.
+    """
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    request_id: str = ""
+    retry_after: int | None = None
+
+
+class Refusal(LedgixError):
+    """The gateway does not let this call through. Raised before the first byte goes to the tool."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
