@@ -28,7 +28,7 @@ class ConfigError(LedgixError):
 class Problem:
     """An answer to a caller, as RFC 9457 has it. `code` is stable and for programs, `detail` is for people.
 
-    `request_id` is the Vault's, where there is one; `retry_after` is in seconds.
+    `request_id` and `reason_code` are the Vault's, where there are any; `retry_after` is in seconds.
     """
 
     status: int
@@ -36,7 +36,21 @@ class Problem:
     title: str
     detail: str
     request_id: str = ""
+    reason_code: str = ""
     retry_after: int | None = None
+
+    def to_json(self) -> dict[str, str | int]:
+        """The members of an `application/problem+json` body; empty ones are left out."""
+        members: dict[str, str | int] = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": self.request_id,
+            "reason_code": self.reason_code,
+        }
+        return {name: value for name, value in members.items() if value}
 
 
 class Refusal(LedgixError):
