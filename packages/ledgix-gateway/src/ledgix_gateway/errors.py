@@ -2,7 +2,10 @@
 
 LedgixError
 ├── ConfigError             the configuration can't be used: `place` names where, the message says what to write
-└── Refusal                 this call does not go through; nothing reached the tool
+├── Refusal                 this call does not go through; nothing reached the tool
+└── UpstreamError           the tool's server gave no answer
+    ├── NotSent             no connection could be made: the tool has seen nothing of the call
+    └── NoAnswer            something of the call may have arrived: nobody knows what the tool did
 """
 
 from __future__ import annotations
@@ -59,3 +62,19 @@ class Refusal(LedgixError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
         self.problem = problem
+
+
+class UpstreamError(LedgixError):
+    """The tool's server gave no answer."""
+
+
+class NotSent(UpstreamError):
+    """No connection could be made: the tool has seen nothing of the call."""
+
+
+class NoAnswer(UpstreamError):
+    """Something of the call may have arrived, and no whole answer came: nobody knows what the tool did."""
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out

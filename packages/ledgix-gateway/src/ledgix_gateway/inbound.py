@@ -43,7 +43,7 @@ _LISTS: Final = frozenset(
     )
 )
 _NAME: Final = re.compile(rb"[!#$%&'*+.^`|~0-9a-z-]+")  # RFC 9110 section 5.6.2, lower case, without "_"
-_VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_VALUE: Final = re.compile(rb"[\t\x20-\x7e]*")
 _METHOD: Final = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
 _LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,18}")
 _HOP_BY_HOP: Final = frozenset(
@@ -131,7 +131,7 @@ def _refuse_ambiguous(method: str, headers: Headers) -> None:
         if not _NAME.fullmatch(name):
             raise _ambiguous(f"The header name {name.decode('latin-1')!r} has a sign that readers take differently.")
         if not _VALUE.fullmatch(value):
-            raise _ambiguous(f"The header {name.decode()} holds a control character.")
+            raise _ambiguous(f"The header {name.decode()} holds something else than printable ASCII.")
         if name in seen and name not in _LISTS:
             raise _ambiguous(f"The header {name.decode()} stands more than once.")
         seen.add(name)

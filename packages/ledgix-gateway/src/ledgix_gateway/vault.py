@@ -16,9 +16,17 @@ import logging
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
-from ledgix.client import AsyncLedgix, CallDetails, Clearance, ClearanceRequest, ReportedOutcome
+from ledgix.client import (
+    AsyncLedgix,
+    CallDetails,
+    Clearance,
+    ClearanceRequest,
+    ReplayMemories,
+    ReplayMemory,
+    ReportedOutcome,
+)
 from ledgix.client.errors import (
     ClearanceDenied,
     ReviewExpired,
@@ -33,6 +41,7 @@ from ledgix.errors import TokenError
 from ledgix.formats.json import Json
 from ledgix.formats.tokens import TokenClaims
 from ledgix_gateway.codes import Code, refusal
+from ledgix_gateway.config.vault import VaultConfig
 from ledgix_gateway.errors import Refusal
 
 logger = logging.getLogger(__name__)
@@ -47,12 +56,26 @@ _PASSED_ON: Final = {
 }
 
 
+class NoMemory(ReplayMemory):
+    """Doesn't count approvals that the gateway receives: the Vault does, when they are burned. An approval whose tool
+    could not be reached can so be picked up again."""
+
+    def claim(self, jti: str, *, until: float, now: float) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Vault:
     """One client, shared by all calls. `keys_seconds` is how long its token keys live."""
 
     client: AsyncLedgix
     keys_seconds: float
+
+    @classmethod
+    def of(cls, config: VaultConfig, *, agent_id: str = "default-agent") -> Self:
+        """The Vault that the configuration names; `agent_id` is as whom it is asked, unless a call says otherwise."""
+        client = AsyncLedgix(config.client_settings(agent_id=agent_id), memories=ReplayMemories(received=NoMemory()))
+        return cls(client, config.keys_seconds)
 
     async def verify(self, token: str) -> TokenClaims:
         """The claims of a token whose signature, issuer, audience, tenant and expiry hold. Burns nothing."""

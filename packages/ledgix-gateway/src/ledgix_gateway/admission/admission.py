@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ledgix_gateway.admission.passage import Approval, Verified
+from ledgix_gateway.admission.passage import Approval, Presented, Verified
 from ledgix_gateway.codes import Code, refusal
 from ledgix_gateway.routes.call import Call
+from ledgix_gateway.routes.route import Route
 from ledgix_gateway.vault import Vault
 
 
@@ -24,29 +25,44 @@ from ledgix_gateway.vault import Vault
 class Admission:
     vault: Vault
 
-    async def verify(self, call: Call, token: str | None) -> Verified:
-        """Steps 1 to 5. Burns nothing, and asks the Vault at most for its token keys."""
+    async def present(self, route: Route, token: str | None) -> Presented:
+        """Steps 1 to 3, which need no body. Asks the Vault at most for its token keys."""
         if token is None:
-            raise refusal(Code.TOKEN_MISSING, f"{call.route.label} needs an approval token for this very call.")
+            raise refusal(Code.TOKEN_MISSING, f"{route.label} needs an approval token for this very call.")
         claims = await self.vault.verify(token)
-        request_id = claims.request_id
+        if claims.tool != route.tool:
+            raise refusal(
+                Code.TOOL_MISMATCH, "This token approves a call of another tool.", request_id=claims.request_id
+            )
+        return Presented(token, claims)
+
+    def compare(self, presented: Presented, call: Call) -> Verified:
+        """Steps 4 and 5. Asks nobody."""
+        claims = presented.claims
         if claims.tool != call.route.tool:
-            raise refusal(Code.TOOL_MISMATCH, "This token approves a call of another tool.", request_id=request_id)
+            raise refusal(
+                Code.TOOL_MISMATCH, "This token approves a call of another tool.", request_id=claims.request_id
+            )
         if claims.tool_args_hash != call.arguments_hash:
             raise refusal(
                 Code.ARGS_MISMATCH,
                 "This token approves other arguments than those of this request.",
-                request_id=request_id,
+                request_id=claims.request_id,
             )
         if call.agent_id is not None and call.agent_id != claims.agent_id:
-            raise refusal(Code.AGENT_MISMATCH, "This token belongs to another agent.", request_id=request_id)
-        return Verified(token, claims)
+            raise refusal(Code.AGENT_MISMATCH, "This token belongs to another agent.", request_id=claims.request_id)
+        return Verified(presented.token, claims, call)
 
-    async def burn(self, verified: Verified, call: Call) -> Approval:
+    async def burn(self, verified: Verified) -> Approval:
         """Step 6. Burned: from here on the call is made once, by whoever holds the Approval, or not at all."""
+        call = verified.call
         await self.vault.burn(verified.token, verified.claims, call.route.tool, call.arguments)
         return Approval(verified.claims)
 
+    async def verify(self, call: Call, token: str | None) -> Verified:
+        """Steps 1 to 5. Burns nothing."""
+        return self.compare(await self.present(call.route, token), call)
+
     async def admit(self, call: Call, token: str | None) -> Approval:
         """All steps in one go, for doors that don't forward the call themselves."""
-        return await self.burn(await self.verify(call, token), call)
+        return await self.burn(await self.verify(call, token))

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ledgix.formats.tokens import TokenClaims
 from ledgix_gateway.errors import Problem
+from ledgix_gateway.routes.call import Call
 from ledgix_gateway.routes.route import Mode, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A genuine, unexpired token of our tenant for this tool. Nobody has compared it with a call yet."""
+
+    token: str = field(repr=False)
+    claims: TokenClaims
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """A token that is good for exactly this call and isn't burned yet."""
 
-    token: str
+    token: str = field(repr=False)
     claims: TokenClaims
-
-    def __repr__(self) -> str:
-        return f"Verified({self.claims.request_id})"
+    call: Call
 
 
 @dataclass(frozen=True, slots=True)

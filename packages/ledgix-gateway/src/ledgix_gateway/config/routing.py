@@ -18,6 +18,7 @@ from ledgix_gateway.routes.template import Template
 _METHOD: Final = re.compile(r"[A-Z]+")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
 _FRAMING: Final = frozenset(("connection", "content-length", "content-type", "transfer-encoding", "upgrade"))
+_OWN: Final = "/.ledgix/"
 _NEVER_BOUND: Final = _FRAMING | {"host", "x-ledgix-token", "authorization"}
 
 
@@ -121,6 +122,10 @@ def _types(section: Section) -> dict[str, Type]:
 
 
 def _check(section: Section, route: Route, upstreams: Collection[str]) -> None:
+    if route.template.text.startswith(_OWN):
+        raise section.error("path", f"begins with {_OWN}, where the gateway's own pages are")
+    if route.mode is Mode.ASK and route.body is Body.DIGEST and not route.open:
+        raise section.error("mode", "a streamed body can't be held for a review: let callers ask for clearance")
     if not _METHOD.fullmatch(route.method) or route.method in ("CONNECT", "TRACE"):
         raise section.error("method", f"must be a method in capital letters, such as POST, not {route.method!r}")
     if route.upstream not in upstreams:
