@@ -1,4 +1,4 @@
-"""The log on stderr, one JSON object a line: nothing that is logged can start another line. No secrets, no arguments."""
+"""The log on stderr, one JSON object a line: what is logged can start no other line. No secrets, no arguments."""
 
 from __future__ import annotations
 

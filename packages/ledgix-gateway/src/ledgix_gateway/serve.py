@@ -13,9 +13,8 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,7 +80,7 @@ def uvicorn_settings(proxy: Proxy, config: Config) -> uvicorn.Config:
     """How uvicorn serves the proxy: HTTP/1.1 with bounds on heads and connections, and nothing added to answers."""
     bounds = Bounds(config.limits.head_seconds, config.limits.connections)
     return uvicorn.Config(
-        proxy,  # type: ignore[arg-type]  # an ASGI application, in our own words
+        proxy,
         http=type("BoundConnections", (Connections,), {"bounds": bounds}),
         ws="none",
         lifespan="off",
@@ -101,10 +100,13 @@ def uvicorn_settings(proxy: Proxy, config: Config) -> uvicorn.Config:
 class Reloads:
     """Reads the configuration anew on SIGHUP and when the file changes. One that can't be used changes nothing."""
 
-    def __init__(self, path: Path, current: Current, config: Config) -> None:
+    def __init__(
+        self, path: Path, current: Current, config: Config, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._path = path
         self._current = current
-        self._config = config
+        self._fixed = _fixed(config)
+        self._environment = environment
         self._seen = _stamp(path)
         self.now = asyncio.Event()
 
@@ -123,20 +125,20 @@ class Reloads:
     async def reload(self) -> bool:
         """Whether the file could be used. Calls that go on end as they began."""
         try:
-            config = load_config(self._path)
+            config = load_config(self._path, self._environment)
         except ConfigError as error:
             logger.error("the new configuration can't be used, so the old one stays: %s", error)
             return False
-        fixed = (config.listen, config.limits.head_seconds, config.limits.connections, config.ask.calls)
-        before = self._config
-        if fixed != (before.listen, before.limits.head_seconds, before.limits.connections, before.ask.calls):
-            logger.warning(
-                "listen, limits.head_seconds, limits.connections and ask.calls change at the next start only"
-            )
+        if _fixed(config) != self._fixed:
+            logger.warning("listen, head_seconds, connections and ask.calls change at the next start only")
         await self._current.replace(Gateway.open(config))
-        self._config = replace(config, listen=before.listen)
         logger.info("the new configuration is in use: %d routes", len(config.table.routes))
         return True
+
+
+def _fixed(config: Config) -> tuple[object, ...]:
+    """What a running process can't change."""
+    return config.listen, config.limits.head_seconds, config.limits.connections, config.ask.calls
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
