@@ -47,7 +47,11 @@ def test_the_usual_configuration() -> None:
 
 def test_toml_has_the_same_shape() -> None:
     text = """
-    routes = [{tool = "stripe_refund", method = "POST", path = "/v1/charges/{charge_id}/refunds", upstream = "payments"}]
+    [[routes]]
+    tool = "stripe_refund"
+    method = "POST"
+    path = "/v1/charges/{charge_id}/refunds"
+    upstream = "payments"
     [vault]
     url = "https://vault.example.com"
     api_key = {env = "KEY"}
@@ -96,17 +100,11 @@ MISTAKES = [
     (usual(upstreams={"payments": {**PAYMENTS, "url": "http://user:pass@x"}}), "upstreams.payments.url"),
     (usual(upstreams={"payments": {**PAYMENTS, "url": "ftp://x"}}), "upstreams.payments.url"),
     (usual(upstreams={"payments": {**PAYMENTS, "headers": {"Host": "x"}}}), "upstreams.payments.headers.Host"),
-    (
-        usual(upstreams={"payments": {**PAYMENTS, "headers": {"Upgrade": {"env": "KEY"}}}}),
-        "upstreams.payments.headers.Upgrade",
-    ),
+    (usual(upstreams={"payments": {**PAYMENTS, "headers": {"TE": {"env": "KEY"}}}}), "upstreams.payments.headers.TE"),
     (usual(upstreams={"payments": {**PAYMENTS, "refused_statuses": [500]}}), "upstreams.payments.refused_statuses"),
     (usual(routes={"a": 1}), "routes"),
-    (usual(routes=[ROUTE, ROUTE]), "routes[1]"),
-    (
-        usual(routes=[ROUTE, {**ROUTE, "path": "/v1/{x}/ch/refunds"}, {**ROUTE, "path": "/v1/charges/{y}/{z}"}]),
-        "routes[2]",
-    ),
+    (usual(routes=[ROUTE, {**ROUTE}]), "routes[1]"),
+    (usual(routes=[ROUTE, {**ROUTE, "path": "/v1/{x}/ch/refunds"}]), "routes[1]"),
     (with_route(upstream="nobody"), "routes[0].upstream"),
     (with_route(method="post"), "routes[0].method"),
     (with_route(method="CONNECT"), "routes[0].method"),
