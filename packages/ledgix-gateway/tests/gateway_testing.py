@@ -84,7 +84,6 @@ class Tool:
     answer: bytes = b'{"ok":true}'
     headers: list[tuple[bytes, bytes]] = field(default_factory=lambda: [(b"content-type", b"application/json")])
     stands_still: bool = False  # takes the request and doesn't answer until `release`
-    hangs_up: bool = False  # takes the request and ends the connection
     before_answer: Callable[[], None] | None = None
     released: threading.Event = field(default_factory=threading.Event, repr=False)
     breaks_off: bool = False  # begins an answer and ends the connection
@@ -112,8 +111,6 @@ class Tool:
             gone = asyncio.create_task(receive())
             while not (gone.done() or self.released.is_set()):
                 await asyncio.sleep(0.01)
-            return
-        if self.hangs_up:
             return
         if self.before_answer:
             self.before_answer()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from gateway_testing import BODY, JSON, REFUND, RunningGateway, Tool, code, running_gateway
 from test_proxy import outcome_of
@@ -52,10 +54,7 @@ def test_outcomes_wait_for_a_vault_that_is_away(
     gateway = new_gateway(vault={"retries": 0})
     token = gateway.token()
 
-    def kill_the_vault() -> None:
-        vault.kill()
-
-    gateway.tool.before_answer = kill_the_vault
+    gateway.tool.before_answer = vault.kill
     answer = gateway.refund(token)
     gateway.tool.before_answer = None
     try:
@@ -110,12 +109,8 @@ def test_a_tool_that_stands_still(new_gateway: Callable[..., RunningGateway]) ->
 def test_an_answer_that_breaks_off(gateway: RunningGateway) -> None:
     """The tool has answered, so the call was delivered; the caller sees that the answer isn't whole."""
     gateway.tool.breaks_off = True
-    raw = [
-        f"POST {REFUND} HTTP/1.1",
-        "Host: x",
-        f"Content-Length: {len(BODY)}",
-        f"Authorization: Bearer {gateway.token()}",
-    ]
+    raw = [f"POST {REFUND} HTTP/1.1", "Host: x", f"Content-Length: {len(BODY)}"]
+    raw.append(f"Authorization: Bearer {gateway.token()}")
     answer = gateway.raw("\r\n".join([*raw, *(f"{n}: {v}" for n, v in JSON.items())]).encode() + b"\r\n\r\n" + BODY)
     assert answer.startswith(b"HTTP/1.1 200")
     assert not answer.endswith(b"0\r\n\r\n")
@@ -124,20 +119,48 @@ def test_an_answer_that_breaks_off(gateway: RunningGateway) -> None:
     assert outcome_of(gateway, gateway.ended[0].request_id) == "delivered"
 
 
+@contextmanager
+def answering_once_on_each_connection() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that keeps a connection open, and hangs up when a second request comes on it."""
+    received: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                for _ in range(2):
+                    if not (request := connection.recv(65536)):
+                        break
+                    received.append(request)
+                    if len(received) == 1:
+                        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", received
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
 def test_a_method_that_is_harmless_is_not_sent_twice(new_gateway: Callable[..., RunningGateway]) -> None:
-    """A kept connection that the tool has closed: nothing is sent again by itself, whatever the method."""
-    gateway = new_gateway()
-    gateway.tool.hangs_up = True
-    token = gateway.token("read_charges", {})
-    answer = gateway.send("GET", "/v1/charges", headers={"Authorization": f"Bearer {token}"})
-    assert (answer.status_code, code(answer)) == (502, "token_spent")
-    eventually(lambda: gateway.tool.begun)
-    assert gateway.tool.begun == 1
+    """A kept connection breaks: nothing is sent again by itself, not even a GET. A token is for one call."""
+    with answering_once_on_each_connection() as (url, received):
+        gateway = new_gateway(payments={"url": url, "idle_seconds": 60})
+        for expected in (200, 502):
+            token = gateway.token("read_charges", {})
+            answer = gateway.send("GET", "/v1/charges", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == expected
+        assert code(answer) == "token_spent"
+        assert len(received) == 2
 
 
 def test_more_calls_than_a_tool_may_have(new_gateway: Callable[..., RunningGateway]) -> None:
-    import threading
-
     gateway = new_gateway(payments={"calls": 1, "timeout_seconds": 5})
     gateway.tool.stands_still = True
     first = threading.Thread(target=lambda: gateway.refund(gateway.token()))

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from gateway_testing import ARGUMENTS, JSON, REFUND, TOOL, RunningGateway, Tool, code, running_gateway
+from gateway_testing import ARGUMENTS, JSON, REFUND, ROUTES, TOOL, RunningGateway, Tool, code, running_gateway
 from test_proxy import outcome_of
 
 from running_vault import Tenant, decide_soon, eventually, succeeded
@@ -92,12 +92,14 @@ def test_observe_of_what_has_no_route(observing: RunningGateway, new_gateway: Ca
 
 # Ask
 
+ASK: dict[str, Any] = {"mode": "ask", "routes": [ROUTES[0]]}
+
 
 @pytest.fixture
 def asking(tenant: Tenant, tool: Tool, tmp_path: Path) -> Any:
     # Ask mode needs the right to ask: in the house of this test, the full key.
     ask = {"wait_seconds": 0, "agent": {"header": "X-Agent-Id"}, "session": {"header": "X-Session"}}
-    with running_gateway(tenant, tool, tmp_path, key="full", mode="ask", ask=ask) as gateway:
+    with running_gateway(tenant, tool, tmp_path, key="full", **ASK, ask=ask) as gateway:
         yield gateway
 
 
@@ -181,7 +183,7 @@ def test_a_review_that_says_no(asking: RunningGateway) -> None:
 
 
 def test_a_review_that_is_decided_while_the_connection_waits(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:
-    with running_gateway(tenant, tool, tmp_path, key="full", mode="ask", ask={"wait_seconds": 60}) as gateway:
+    with running_gateway(tenant, tool, tmp_path, key="full", **ASK, ask={"wait_seconds": 60}) as gateway:
         person = decide_soon(tenant, approved=True)
         answer = gateway.refund(None, MEDIUM)
         person.join()
@@ -189,10 +191,10 @@ def test_a_review_that_is_decided_while_the_connection_waits(tenant: Tenant, too
 
 
 def test_after_a_restart_the_same_call_picks_up_its_approval(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:
-    with running_gateway(tenant, tool, tmp_path, key="full", mode="ask", ask={"wait_seconds": 0}) as gateway:
+    with running_gateway(tenant, tool, tmp_path, key="full", **ASK, ask={"wait_seconds": 0}) as gateway:
         request_id, path = held(gateway)
     succeeded(tenant.reviewer.decide(request_id, approved=True))
-    with running_gateway(tenant, tool, tmp_path, key="full", mode="ask", ask={"wait_seconds": 0}) as gateway:
+    with running_gateway(tenant, tool, tmp_path, key="full", **ASK, ask={"wait_seconds": 0}) as gateway:
         assert code(gateway.send("GET", path)) == "call_unknown"
         other = gateway.refund(None, b'{"amount":451}', **{"X-Ledgix-Request-Id": request_id})
         assert 400 <= other.status_code < 500
@@ -213,7 +215,7 @@ def test_another_tenants_request_is_unknown(asking: RunningGateway, other_tenant
 
 def test_no_more_calls_are_held_than_may_be(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:
     ask = {"wait_seconds": 0, "calls": 1}
-    with running_gateway(tenant, tool, tmp_path, key="full", mode="ask", ask=ask) as gateway:
+    with running_gateway(tenant, tool, tmp_path, key="full", **ASK, ask=ask) as gateway:
         held(gateway)
         answer = gateway.refund(None, b'{"amount":451}')
         assert (answer.status_code, code(answer)) == (503, "gateway_busy")
@@ -222,7 +224,7 @@ def test_no_more_calls_are_held_than_may_be(tenant: Tenant, tool: Tool, tmp_path
 
 def test_a_hold_ends(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:
     ask = {"wait_seconds": 0, "hold_seconds": 1}
-    with running_gateway(tenant, tool, tmp_path, key="full", mode="ask", ask=ask) as gateway:
+    with running_gateway(tenant, tool, tmp_path, key="full", **ASK, ask=ask) as gateway:
         _, path = held(gateway)
         answer = until_decided(gateway, path)
         assert (answer.status_code, code(answer)) == (410, "hold_ended")
@@ -231,7 +233,7 @@ def test_a_hold_ends(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:
 def test_an_answer_that_is_too_large_to_be_held(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:
     tool.answer = b"x" * 100
     ask = {"wait_seconds": 0, "answer_bytes": 10}
-    with running_gateway(tenant, tool, tmp_path, key="full", mode="ask", ask=ask) as gateway:
+    with running_gateway(tenant, tool, tmp_path, key="full", **ASK, ask=ask) as gateway:
         request_id, path = held(gateway)
         succeeded(tenant.reviewer.decide(request_id, approved=True))
         answer = until_decided(gateway, path)
@@ -240,6 +242,6 @@ def test_an_answer_that_is_too_large_to_be_held(tenant: Tenant, tool: Tool, tmp_
 
 
 def test_a_gateway_that_may_not_ask(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:
-    with running_gateway(tenant, tool, tmp_path, mode="ask") as gateway:
+    with running_gateway(tenant, tool, tmp_path, **ASK) as gateway:
         answer = gateway.send("POST", REFUND, content=SMALL, headers=JSON)
     assert (answer.status_code, code(answer)) == (503, "vault_refused_gateway")

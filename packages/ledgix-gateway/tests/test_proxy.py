@@ -39,13 +39,12 @@ def test_the_bytes_are_forwarded_as_they_came(gateway: RunningGateway) -> None:
 
 def test_the_tool_sees_no_token_and_the_agent_no_credential(gateway: RunningGateway) -> None:
     token = gateway.token()
-    answer = gateway.refund(
-        token, **{"X-Ledgix-Request-Id": "forged", "X-Forwarded-For": "6.6.6.6", "Connection": "X-A"}
-    )
+    forged = {"X-Ledgix-Request-Id": "forged", "X-Forwarded-For": "6.6.6.6", "Connection": "X-A"}
+    answer = gateway.refund(token, **forged)
     (seen,) = gateway.tool.seen
     assert seen.header("Authorization") == ["Bearer the-tools-own-key"]
     assert token not in repr(seen)
-    request_id = gateway.ended[0].request_id
+    request_id = gateway.until_ended(1)[0].request_id
     assert seen.header("X-Ledgix-Request-Id") == [request_id]
     assert answer.headers["x-ledgix-request-id"] == request_id
     assert seen.header("X-Forwarded-For") == ["127.0.0.1"]
@@ -196,10 +195,10 @@ def outcome_of(gateway: RunningGateway, request_id: str) -> str:
     return eventually(look)
 
 
-@pytest.mark.parametrize(
-    ("status", "outcome"),
-    [(200, "delivered"), (302, "delivered"), (404, "delivered"), (409, "refused"), (500, "unknown")],
-)
+OUTCOMES = [(200, "delivered"), (302, "delivered"), (404, "delivered"), (409, "refused"), (500, "unknown")]
+
+
+@pytest.mark.parametrize(("status", "outcome"), OUTCOMES)
 def test_the_outcome_is_in_the_ledger(new_gateway: Callable[..., RunningGateway], status: int, outcome: str) -> None:
     gateway = new_gateway(payments={"refused_statuses": [409]})
     gateway.tool.status = status
