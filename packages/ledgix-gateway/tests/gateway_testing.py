@@ -84,6 +84,7 @@ class Tool:
     answer: bytes = b'{"ok":true}'
     headers: list[tuple[bytes, bytes]] = field(default_factory=lambda: [(b"content-type", b"application/json")])
     stands_still: bool = False  # takes the request and doesn't answer until `release`
+    answers_after_all: bool = False
     before_answer: Callable[[], None] | None = None
     released: threading.Event = field(default_factory=threading.Event, repr=False)
     breaks_off: bool = False  # begins an answer and ends the connection
@@ -111,7 +112,8 @@ class Tool:
             gone = asyncio.create_task(receive())
             while not (gone.done() or self.released.is_set()):
                 await asyncio.sleep(0.01)
-            return
+            if not self.answers_after_all:
+                return
         if self.before_answer:
             self.before_answer()
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
@@ -287,3 +289,16 @@ def raw_code(answer: bytes) -> tuple[int, str]:
     """Status and code of a raw answer."""
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(body)["code"]
+
+
+def outcome_of(gateway: RunningGateway, request_id: str) -> str:
+    """What the ledger says became of a request."""
+
+    def look() -> str | None:
+        for entry in gateway.tenant.events("outcome.reported"):
+            if entry["request_id"] == request_id:
+                said: str = entry["action_metadata"]["outcome"]
+                return said
+        return None
+
+    return eventually(look)

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gateway_testing import BODY, JSON, REFUND, RunningGateway, Tool, code, running_gateway
-from test_proxy import outcome_of
+from gateway_testing import BODY, JSON, REFUND, RunningGateway, Tool, code, outcome_of, running_gateway
 
 from running_vault import RunningVault, Tenant, eventually
 

@@ -8,8 +8,18 @@ from typing import Any
 
 import httpx2
 import pytest
-from gateway_testing import ARGUMENTS, JSON, REFUND, ROUTES, TOOL, RunningGateway, Tool, code, running_gateway
-from test_proxy import outcome_of
+from gateway_testing import (
+    ARGUMENTS,
+    JSON,
+    REFUND,
+    ROUTES,
+    TOOL,
+    RunningGateway,
+    Tool,
+    code,
+    outcome_of,
+    running_gateway,
+)
 
 from running_vault import Tenant, decide_soon, eventually, succeeded
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gateway_testing import ARGUMENTS, BODY, JSON, REFUND, RunningGateway, code
+from gateway_testing import ARGUMENTS, BODY, JSON, REFUND, RunningGateway, code, outcome_of
 
 from running_vault import eventually
 
@@ -180,19 +180,6 @@ def test_of_a_streamed_body_that_is_another_the_tool_sees_no_whole_request(
 
 
 # What the Vault is told
-
-
-def outcome_of(gateway: RunningGateway, request_id: str) -> str:
-    """What the ledger says became of a request."""
-
-    def look() -> str | None:
-        for entry in gateway.tenant.events("outcome.reported"):
-            if entry["request_id"] == request_id:
-                said: str = entry["action_metadata"]["outcome"]
-                return said
-        return None
-
-    return eventually(look)
 
 
 OUTCOMES = [(200, "delivered"), (302, "delivered"), (404, "delivered"), (409, "refused"), (500, "unknown")]
