@@ -46,6 +46,8 @@ async def test_the_overview(span: str, vault: House) -> None:
     assert "Decided without a person 100 %" in shown
     assert "Waiting for a person 1 the oldest for 2 min" in shown
     assert "billing-bot 1 1 0 0" in shown
+    assert "Rules took, median ≤ 1 ms 95 of 100 within 1 ms" in shown
+    assert "How long rules took" in shown
     assert "amount 45" in shown
 
 

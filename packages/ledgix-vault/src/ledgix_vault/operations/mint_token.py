@@ -34,9 +34,10 @@ async def mint_token(
     Raises `Forbidden` with a code when the original can't be minted from, when the call differs from it, or when the
     rules by now say anything but approve (that refusal is recorded as a decision). Durable on return.
     """
+    read_at = vault.clock()
     caller.require(Scope.CLEARANCE)
     caller.require_agent(request.agent_id)
-    stored = await vault.store.run(partial(_mint, vault, caller, request, original_request_id), key)
+    stored = await vault.store.run(partial(_mint, vault, caller, request, original_request_id, read_at), key)
     if isinstance(stored, Replayed):
         again = partial(
             bring_up_to_date, tenant_id=caller.tenant_id, request_id=stored.reference, lifetime=vault.settings.jwt_ttl
@@ -58,7 +59,7 @@ def _unless_suspended(vault: Vault, minted: Clearance) -> Clearance:
 
 
 def _mint(
-    vault: Vault, caller: Caller, asked: ClearanceRequest, original_request_id: str, unit: Unit
+    vault: Vault, caller: Caller, asked: ClearanceRequest, original_request_id: str, read_at: int, unit: Unit
 ) -> Stored[Clearance]:
     original = find_clearance(unit.connection, caller.tenant_id, original_request_id)
     if original is None or not caller.owns(original.key_lineage):
@@ -80,7 +81,7 @@ def _mint(
         depth=depth,
     )
     kind = EventKind.TOKEN_MINTED if approved else EventKind.CLEARANCE_DECIDED
-    record_new(unit, minted, intent_of(minted, kind), unit.tenant(caller.tenant_id).settings)
+    record_new(unit, minted, intent_of(minted, kind), unit.tenant(caller.tenant_id).settings, read_at)
     # A refusal is never remembered: once the rules allow it again, the same key may ask again.
     return Stored(minted, reference=minted.request_id if approved else "")
 

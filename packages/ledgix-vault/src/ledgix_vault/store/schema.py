@@ -298,11 +298,11 @@ request_total = Table(
     "request_total",
     metadata,
     Column("tenant_id", Text, nullable=False),
-    Column("dimension", Text, nullable=False),  # all | tool | agent
+    Column("dimension", Text, nullable=False),  # all | tool | agent | time
     Column("hour", Integer, nullable=False),  # since the Unix epoch, of asking
-    Column("name", Text, nullable=False),  # of the tool or agent; empty for all
-    Column("outcome", Text, nullable=False),
-    Column("decided_by", Text, nullable=False),  # empty for tools and agents
+    Column("name", Text, nullable=False),  # of the tool, the agent or the bound of time; empty for all
+    Column("outcome", Text, nullable=False),  # empty for times
+    Column("decided_by", Text, nullable=False),  # empty for tools and agents; engine | judge for times
     Column("requests", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant_id", "dimension", "hour", "name", "outcome", "decided_by"),
     sqlite_with_rowid=False,

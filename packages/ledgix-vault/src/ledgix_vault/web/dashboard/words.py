@@ -50,6 +50,11 @@ def duration(seconds: float) -> str:
     return f"{whole // DAY} d {hours} h" if hours else f"{whole // DAY} d"
 
 
+def milliseconds(count: int) -> str:
+    """A span of time that may be short."""
+    return f"{count} ms" if count < 1000 else duration(count / 1000)
+
+
 def money(amount: object, currency: object = "") -> str:
     """An amount with thousands separated and its currency behind it, with the currency's decimal places (two where it
     isn't known). Digits are never dropped."""

@@ -44,6 +44,8 @@ _ROW: dict[str, Schema] = {
     "reason": STRING | _PROTECTED,
 }
 _BY_OUTCOME = {str(outcome): INTEGER for outcome in Outcome}
+_WITHIN = {**or_null(INTEGER), "description": "Null when nothing was measured, and beyond 19 hours"}
+_TIMES: dict[str, Schema] = {"measured": INTEGER, "median_within_ms": _WITHIN, "p95_within_ms": _WITHIN}
 _ACTOR = {**OBJECT, **_PROTECTED}
 
 SHAPES: dict[str, Schema] = {
@@ -117,6 +119,7 @@ SHAPES: dict[str, Schema] = {
             "steps": a_list(an_object({"at": MOMENT, **_BY_OUTCOME})),
             "decided": {**INTEGER, "description": "Approved, denied or expired"},
             "decided_without_a_person": INTEGER,
+            "decision_times": an_object({"rules": ref("DecisionTimes"), "judge": ref("DecisionTimes")}),
             "reviews": an_object(
                 {
                     "waiting": {**INTEGER, "description": "Of the oldest 1000"},
@@ -131,5 +134,9 @@ SHAPES: dict[str, Schema] = {
             "budgets": a_list(ref("LimitUse")),
         }
     ),
+    "DecisionTimes": {
+        **an_object({**_TIMES, "steps": a_list(an_object({"at": MOMENT, **_TIMES}))}),
+        "description": "From reading a request (for a judge: from storing it) to writing the decision, before COMMIT",
+    },
     "Requested": an_object({"name": STRING, "requests": INTEGER, "outcomes": an_object(_BY_OUTCOME)}),
 }

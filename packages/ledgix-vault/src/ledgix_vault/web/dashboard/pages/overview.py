@@ -16,10 +16,10 @@ from ledgix_vault.operations.read_overview import read_overview
 from ledgix_vault.operations.search_requests import search_requests
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS, read_moment
-from ledgix_vault.web.dashboard.charts import Chart, Series, columns
+from ledgix_vault.web.dashboard.charts import Chart, Series, columns, layers
 from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, render
 from ledgix_vault.web.dashboard.readable import summary
-from ledgix_vault.web.dashboard.words import duration
+from ledgix_vault.web.dashboard.words import duration, milliseconds
 
 router = APIRouter()
 NEWEST = 12
@@ -30,6 +30,10 @@ SERIES = (
     ("waiting", Outcome.PENDING),
     ("expired", Outcome.EXPIRED),
     ("cancelled", Outcome.CANCELLED),
+)
+TIMED = (
+    ("rules", "How long rules took", "ms", 1, "From reading a request to writing its decision or its review."),
+    ("judge", "How long the judge took", "s", 0.001, "From storing a request to writing the judge's decision."),
 )
 LABELS = {Range.DAY: "%H:%M", Range.WEEK: "%a %H:%M", Range.MONTH: "%-d %b"}
 
@@ -53,6 +57,8 @@ async def get_overview(request: Request, vault: TheVault, member: SignedIn) -> R
             ("Busiest agents", "agent_id", [(visible(each["name"]), each) for each in figures["agents"]]),
         ],
         chart=_chart(figures, span),
+        times=_times(figures["decision_times"], span),
+        took=_took(figures["decision_times"]["rules"]),
         span=span,
         ranges=RANGES,
         newest=[_feed(row, schemas) for row in newest.requests],
@@ -65,13 +71,44 @@ async def get_overview(request: Request, vault: TheVault, member: SignedIn) -> R
 
 def _chart(figures: Any, span: Range) -> Chart:
     steps = figures["steps"]
-    labels = [f"{datetime.fromisoformat(step['at']).astimezone(UTC):{LABELS[span]}}" for step in steps]
     series = [
         Series(name, str(outcome), tuple(step[outcome] for step in steps))
         for name, outcome in SERIES
         if figures["outcomes"][outcome] or outcome in (Outcome.APPROVED, Outcome.DENIED)
     ]
-    return columns("Requests by outcome", labels, series)
+    return columns("Requests by outcome", _labels(steps, span), series)
+
+
+def _times(figures: Any, span: Range) -> list[tuple[Chart, str]]:
+    """How long rules took, and the judge where there is one, each with what is measured."""
+    return [
+        (_time_chart(title, figures[by]["steps"], span, unit, factor), measured)
+        for by, title, unit, factor, measured in TIMED
+        if figures[by]["measured"]
+    ]
+
+
+def _time_chart(title: str, steps: Any, span: Range, unit: str, factor: float) -> Chart:
+    series = [
+        Series(name, kind, tuple(None if step[of] is None else step[of] * factor for step in steps))
+        for name, kind, of in (("95 of 100 within", "most", "p95_within_ms"), ("half within", "", "median_within_ms"))
+    ]
+    return layers(title, _labels(steps, span), series, unit)
+
+
+def _took(rules: Any) -> tuple[str, str]:
+    """The median, and what 95 of 100 stay within."""
+    median, most = rules["median_within_ms"], rules["p95_within_ms"]
+    if not rules["measured"]:
+        return "–", "no decision was timed"
+    return (
+        f"≤ {milliseconds(median)}" if median is not None else "very long",
+        f"95 of 100 within {milliseconds(most)}" if most is not None else "and some very long",
+    )
+
+
+def _labels(steps: Any, span: Range) -> list[str]:
+    return [f"{datetime.fromisoformat(step['at']).astimezone(UTC):{LABELS[span]}}" for step in steps]
 
 
 def _feed(row: Any, schemas: Any) -> dict[str, Any]:
