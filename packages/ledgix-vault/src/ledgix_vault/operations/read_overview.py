@@ -10,7 +10,7 @@ from ledgix_vault.operations.steps.budgets import limit_use
 from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.requests import count_waiting, review_waits
 from ledgix_vault.store.totals import HOUR, Dimension, most_requested, times_by_hour, totals_by_hour
-from ledgix_vault.tenancy.callers import Caller
+from ledgix_vault.tenancy.callers import Caller, may_read_policies
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS, rfc3339
 from ledgix_vault.vault import Vault
@@ -102,7 +102,7 @@ def _top(connection: Connection, tenant_id: str, dimension: Dimension, first: in
 
 def _budgets(vault: Vault, caller: Caller, connection: Connection, now: int) -> list[Json]:
     """One for each limit whose calls all share it: a limit may have a budget for each customer, thousands of them."""
-    if not (caller.allows(Scope.POLICY) or caller.allows(Scope.LEDGER_FULL)):
+    if not may_read_policies(caller):
         return []
     policies = vault.store.tenant(caller.tenant_id).snapshot.policies
     return [

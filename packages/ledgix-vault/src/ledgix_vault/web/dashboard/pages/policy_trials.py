@@ -22,6 +22,7 @@ from ledgix_vault.policy.code.directory import Directory
 from ledgix_vault.policy.errors import PolicyError, Problem
 from ledgix_vault.policy.versions import PolicyVersion
 from ledgix_vault.tenancy.people import Member
+from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.policy_versions import LARGEST_NUMBER, PolicyId
 from ledgix_vault.web.api.simulation import NDJSON
@@ -169,6 +170,7 @@ async def _chosen(
     vault: Vault, member: Member, policy_id: str, number: int | None
 ) -> tuple[PolicyVersion, list[PolicyVersion]]:
     """The version that is named, else the newest; and those to choose from."""
+    member.require(Scope.POLICY)
     versions = await read_versions(vault, member, policy_id, limit=VERSIONS_SHOWN, before=None)
     return versions[0] if number is None else await read_version(vault, member, policy_id, number), versions
 

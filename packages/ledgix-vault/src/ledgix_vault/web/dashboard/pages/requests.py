@@ -18,6 +18,7 @@ from ledgix_vault.notices.visible import visible
 from ledgix_vault.operations.read_ledger import Wanted, prove_bundle
 from ledgix_vault.operations.read_request import read_request
 from ledgix_vault.operations.search_requests import RequestPage, search_requests
+from ledgix_vault.tenancy.callers import may_read_policies
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.context import exact_json
@@ -82,6 +83,7 @@ async def get_request(request_id: str, request: Request, vault: TheVault, member
         member=member,
         title=visible(found["tool_name"]),
         agent=visible(found["agent_id"]),
+        may_read_policies=may_read_policies(member),
         found=found,
         summary=summary(found["tool_args"], money),
         arguments=read_arguments(found["tool_args"], money),
