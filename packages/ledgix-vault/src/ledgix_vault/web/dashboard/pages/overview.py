@@ -8,17 +8,20 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.decision import Outcome
 from ledgix_vault.clearance.overview import Range
 from ledgix_vault.clearance.searching import Sought
 from ledgix_vault.notices.visible import visible
 from ledgix_vault.operations.read_overview import read_overview
 from ledgix_vault.operations.search_requests import search_requests
+from ledgix_vault.tenancy.people import Member
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS, read_moment
+from ledgix_vault.vault import Vault
 from ledgix_vault.web.dashboard.charts import Chart, Series, columns, layers
 from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, render
-from ledgix_vault.web.dashboard.readable import summary
+from ledgix_vault.web.dashboard.shown.calls import shown_call
 from ledgix_vault.web.dashboard.words import duration, milliseconds
 
 router = APIRouter()
@@ -45,7 +48,6 @@ async def get_overview(request: Request, vault: TheVault, member: SignedIn) -> R
     span = Range(told) if told in tuple(Range) else Range.DAY
     figures: Any = await read_overview(vault, member, span)
     newest = await search_requests(vault, member, Sought(), limit=NEWEST, cursor="")
-    schemas = vault.store.tenant(member.tenant_id).snapshot.schemas
     return render(
         request,
         "overview.html",
@@ -61,7 +63,7 @@ async def get_overview(request: Request, vault: TheVault, member: SignedIn) -> R
         took=_took(figures["decision_times"]["rules"]),
         span=span,
         ranges=RANGES,
-        newest=[_feed(row, schemas) for row in newest.requests],
+        newest=[_feed(vault, member, row) for row in newest.requests],
         automatic=_percent(figures["decided_without_a_person"], figures["decided"]),
         oldest=_waits_since(figures["reviews"]["oldest_opened_at"], vault.clock()),
         budgets=[_budget(limit) for limit in figures["budgets"]],
@@ -111,11 +113,9 @@ def _labels(steps: Any, span: Range) -> list[str]:
     return [f"{datetime.fromisoformat(step['at']).astimezone(UTC):{LABELS[span]}}" for step in steps]
 
 
-def _feed(row: Any, schemas: Any) -> dict[str, Any]:
-    schema = schemas.get(row["tool_name"])
-    called = summary(row["tool_args"], schema.money if schema is not None else None)
-    shown = {"tool_name": visible(row["tool_name"]), "agent_id": visible(row["agent_id"])}
-    return {**row, **shown, "summary": called, "asked_at": read_moment(row["requested_at"])}
+def _feed(vault: Vault, member: Member, row: JsonObject) -> dict[str, Any]:
+    asked_at = read_moment(str(row["requested_at"]))
+    return {**shown_call(vault, member.tenant_id, row), "asked_at": asked_at}
 
 
 def _waits_since(opened_at: str | None, now: int) -> str:

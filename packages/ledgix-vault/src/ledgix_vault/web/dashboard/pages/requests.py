@@ -20,10 +20,10 @@ from ledgix_vault.operations.read_request import read_request
 from ledgix_vault.operations.search_requests import RequestPage, search_requests
 from ledgix_vault.tenancy.callers import may_read_policies
 from ledgix_vault.tenancy.scopes import Scope
-from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.context import exact_json
 from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, TheWorker, flaws_of, render
 from ledgix_vault.web.dashboard.readable import read_arguments, summary
+from ledgix_vault.web.dashboard.shown.calls import money_in, shown_call
 from ledgix_vault.web.dashboard.words import words
 
 router = APIRouter()
@@ -56,7 +56,7 @@ async def get_requests(request: Request, vault: TheVault, member: SignedIn) -> R
         member=member,
         title="Requests",
         status=422 if flaws else 200,
-        rows=[_row(vault, member.tenant_id, row) for row in page.requests],
+        rows=[shown_call(vault, member.tenant_id, row) for row in page.requests],
         page=page,
         asked=asked,
         flaws=flaws,
@@ -74,7 +74,7 @@ async def get_requests(request: Request, vault: TheVault, member: SignedIn) -> R
 async def get_request(request_id: str, request: Request, vault: TheVault, member: SignedIn) -> Response:
     """One request."""
     found: Any = await read_request(vault, member, request_id)
-    money = _money_of(vault, member.tenant_id, found["tool_name"])
+    money = money_in(vault, member.tenant_id, found["tool_name"])
     changed = found["decision"].get("effective_args")
     proposed = found["request"].get("tool_args", {})
     return render(
@@ -118,18 +118,6 @@ def _sought(asked: dict[str, str]) -> Sought:
         | ({"since": f"{since}{DAY}"} if since else {})
         | ({"until": f"{until}T23:59:59.999999Z"} if until else {})
     )
-
-
-def _row(vault: Vault, tenant_id: str, row: JsonObject) -> dict[str, Any]:
-    args: Any = row["tool_args"]
-    tool = str(row["tool_name"])
-    shown = {"tool_name": visible(tool), "agent_id": visible(str(row["agent_id"]))}
-    return {**row, **shown, "summary": summary(args, _money_of(vault, tenant_id, tool))}
-
-
-def _money_of(vault: Vault, tenant_id: str, tool_name: str) -> Any:
-    schema = vault.store.tenant(tenant_id).snapshot.schemas.get(tool_name)
-    return schema.money if schema is not None else None
 
 
 def _exact(args: Any) -> str:
