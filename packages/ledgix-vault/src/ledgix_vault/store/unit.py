@@ -10,8 +10,7 @@ Invariants
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, CursorResult, Executable, NestedTransaction, Table
 
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """A decision whose time runs `since` (µs), and the hour in which it was asked for."""
+class Timed(NamedTuple):
+    """A decision whose time runs `since` (µs), and the hour in which it was asked for. One is made for each guarded
+    call: a tuple costs a fifth of a frozen dataclass."""
 
     tenant_id: str
     hour: int
