@@ -19,6 +19,7 @@ Invariants
 from __future__ import annotations
 
 from functools import partial
+from typing import assert_never
 
 from msgspec.structs import replace
 
@@ -29,12 +30,13 @@ from ledgix_vault.clearance.decision import SUSPENDED, Decision, Outcome, refuse
 from ledgix_vault.clearance.facts import AFTER_OUTCOME
 from ledgix_vault.clearance.reports import Report, Reported
 from ledgix_vault.clearance.request import ClearanceRequest
+from ledgix_vault.clearance.retries import Retry
 from ledgix_vault.errors import Forbidden, NotFound
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.steps.current import bring_up_to_date
 from ledgix_vault.operations.steps.evaluate import decide
 from ledgix_vault.operations.steps.record import intent_of, record_new
-from ledgix_vault.policy.globs import covers
+from ledgix_vault.operations.steps.retries import is_retry, look_at_retry
 from ledgix_vault.store.clearances import find_clearance
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.reports import claim_retry, find_report
@@ -45,8 +47,6 @@ from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS
 from ledgix_vault.vault import Vault
-
-_RETRIED = "The one retry of this call was given already; find out what became of both before asking again."
 
 
 async def mint_token(
@@ -103,7 +103,7 @@ def _mint(
         depth=depth,
     )
     if approved and unknown is not None and not claim_retry(unit, unknown, minted.request_id):
-        raise Forbidden(_RETRIED, code="mint_after_unknown_used")
+        raise _refused_retry(vault, Retry.USED)
     kind = EventKind.TOKEN_MINTED if approved else EventKind.CLEARANCE_DECIDED
     why: JsonObject = {} if unknown is None else {AFTER_OUTCOME: str(unknown.outcome)}
     record_new(unit, minted, intent_of(minted, kind, beside=why), unit.tenant(caller.tenant_id).settings)
@@ -112,18 +112,15 @@ def _mint(
 
 
 def _check_mintable(vault: Vault, unit: Unit, original: Clearance, asked: ClearanceRequest) -> Report | None:
-    """Returns if `asked` may be minted from `original`; the report of its unknown outcome if it is the retry."""
+    """Returns if `asked` may be minted from `original`; the report of its unknown outcome if that is the retry."""
     report = find_report(unit.connection, original.tenant_id, original.request_id)
     unknown = report if report is not None and report.outcome is Reported.UNKNOWN else None
-    if _is_retry(unit, original):
-        raise Forbidden(
-            "This request is itself the retry of a call whose outcome was unknown; ask for clearance.",
-            code="mint_not_possible",
-        )
-    if unknown is None:
-        _check_by_rule(vault, unit, original)
-    else:
+    if unknown is not None:
         _check_retry(vault, unit, original, unknown)
+    elif is_retry(unit.connection, original):
+        raise _refused_retry(vault, Retry.NONE)
+    else:
+        _check_by_rule(vault, unit, original)
     if different := asked.differences(original.request):
         raise Forbidden(
             f"This is not the call that was approved: {', '.join(different)} differ; ask for clearance.",
@@ -147,38 +144,39 @@ def _check_by_rule(vault: Vault, unit: Unit, original: Clearance) -> None:
 
 
 def _check_retry(vault: Vault, unit: Unit, original: Clearance, unknown: Report) -> None:
-    if original.decision.outcome is not Outcome.APPROVED or original.decision.effective_args is not None:
-        raise Forbidden(
-            "This approval was cancelled, or a person changed its arguments; ask for clearance again.",
-            code="mint_not_possible",
-        )
-    if unknown.retried_as is not None:
-        raise Forbidden(_RETRIED, code="mint_after_unknown_used")
-    if not _may_retry(unit, original):
-        raise Forbidden(
-            "The outcome of this call is unknown, and the policy that decided it allows no retry (retry_after_unknown):"
-            " find out what became of the call, then ask for clearance.",
-            code="mint_after_unknown_not_allowed",
-        )
-    if unit.now > unknown.reported_at + vault.settings.mint_window * MICROSECONDS:
-        raise Forbidden(
-            f"The outcome was reported more than {vault.settings.mint_window} seconds ago; ask for clearance again.",
-            code="mint_window_passed",
-        )
+    snapshot, window = unit.tenant(original.tenant_id).snapshot, vault.settings.mint_window
+    retry = look_at_retry(unit.connection, snapshot, original, unknown, now=unit.now, window=window)
+    if retry is not Retry.POSSIBLE:
+        raise _refused_retry(vault, retry)
 
 
-def _may_retry(unit: Unit, original: Clearance) -> bool:
-    """Whether the active version of the policy that decided the original allows it for this tool."""
-    policy = unit.tenant(original.tenant_id).snapshot.policy(original.decision.policy_id or "")
-    if policy is None or not covers(policy.document.tools, original.request.tool_name):
-        return False
-    return policy.document.retry_after_unknown
-
-
-def _is_retry(unit: Unit, clearance: Clearance) -> bool:
-    first = clearance.original_request_id
-    report = find_report(unit.connection, clearance.tenant_id, first) if first is not None else None
-    return report is not None and report.retried_as == clearance.request_id
+def _refused_retry(vault: Vault, retry: Retry) -> Forbidden:
+    match retry:
+        case Retry.USED:
+            return Forbidden(
+                "The one retry of this call was given already; find out what became of both before asking again.",
+                code="mint_after_unknown_used",
+            )
+        case Retry.NOT_ALLOWED:
+            return Forbidden(
+                "The outcome of this call is unknown, and the policy that decided it allows no retry"
+                " (retry_after_unknown): find out what became of the call, then ask for clearance.",
+                code="mint_after_unknown_not_allowed",
+            )
+        case Retry.OVER:
+            return Forbidden(
+                f"The outcome was reported more than {vault.settings.mint_window} seconds ago; ask for clearance.",
+                code="mint_window_passed",
+            )
+        case Retry.NONE:
+            return Forbidden(
+                "This is itself a retry, or its approval was cancelled or its arguments changed; ask for clearance.",
+                code="mint_not_possible",
+            )
+        case Retry.POSSIBLE:
+            raise AssertionError("what is possible is not refused")
+        case _:
+            assert_never(retry)
 
 
 def _refusal(decision: Decision) -> Decision:
