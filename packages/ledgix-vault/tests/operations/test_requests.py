@@ -16,6 +16,7 @@ from vault_testing.house import House
 from ledgix_vault.clearance.decision import DeciderType, Outcome
 from ledgix_vault.clearance.decision_times import LONGER, Times, add_up_times, bound_of
 from ledgix_vault.clearance.overview import Range, add_up, quantile
+from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.clearance.searching import Sought, read_sought
 from ledgix_vault.errors import Invalid, MissingScope, NotFound
 from ledgix_vault.operations.read_ledger import Wanted, prove_bundle
@@ -26,6 +27,7 @@ from ledgix_vault.store import requests
 from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.people import Role
 from ledgix_vault.tenancy.scopes import Preset
+from ledgix_vault.times import rfc3339
 
 pytestmark = pytest.mark.anyio
 
@@ -170,6 +172,49 @@ async def test_one_request_with_everything(vault: House) -> None:
     assert detail["review"]["decided_by_name"] == detail["timeline"][1]["decider"]["name"]
     assert detail["decision"]["trace"]
     assert str(fetched["token"]) not in str(detail)
+
+
+RETRIED = "rules: [{id: all, effect: approve, when: []}]\nretry_after_unknown: true\n"
+
+
+async def seen(vault: House, asked: Any) -> Any:
+    return await read_request(vault.core, vault.owner, str(asked["request_id"]))
+
+
+@pytest.mark.parametrize("outcome", Reported)
+async def test_a_reported_outcome_with_who_said_so(outcome: Reported, vault: House) -> None:
+    await vault.register(definition=RETRIED)
+    asked, gateway = await vault.ask(), await vault.key(Preset.GATEWAY, "the edge")
+    assert ((await seen(vault, asked))["reported"], (await seen(vault, asked))["retry"]) == (None, None)
+    await vault.report(asked, outcome, by=gateway, detail="said the receiver")
+    detail = await seen(vault, asked)
+    assert (detail["reported"]["outcome"], detail["reported"]["detail"]) == (outcome, "said the receiver")
+    assert detail["reported"]["reported_by"]["name"] == "the edge"
+    step = detail["timeline"][-1]
+    assert (step["kind"], step["outcome"], step["reason"]) == ("outcome.reported", outcome, "said the receiver")
+    assert (detail["retry"] is not None) == (outcome is Reported.UNKNOWN)
+    redacted: Any = await read_request(vault.core, await vault.key(Preset.AGENT), str(asked["request_id"]))
+    assert (redacted["reported"]["outcome"], redacted["reported"]["detail"]) == (outcome, "")
+    assert redacted["reported"]["reported_by"] == {}
+    assert "said the receiver" not in str(redacted)
+
+
+async def test_what_can_be_done_about_an_unknown_outcome(vault: House) -> None:
+    asked = await vault.ask()
+    await vault.report(asked, Reported.UNKNOWN)
+    assert (await seen(vault, asked))["retry"] == {"state": "not_allowed", "until": None, "request_id": ""}
+    await vault.register(definition=RETRIED)
+    possible = (await seen(vault, asked))["retry"]
+    assert (possible["state"], possible["until"]) == ("possible", rfc3339(vault.clock.now + 300_000_000))
+    retry = await vault.mint(asked)
+    assert (await seen(vault, asked))["retry"] == {"state": "used", "until": None, "request_id": retry["request_id"]}
+    assert (await seen(vault, retry))["timeline"][0]["after_outcome"] == "unknown"
+    await vault.report(retry, Reported.UNKNOWN)
+    assert (await seen(vault, retry))["retry"]["state"] == "none"
+    late = await vault.ask()
+    await vault.report(late, Reported.UNKNOWN)
+    vault.clock.advance(301)
+    assert (await seen(vault, late))["retry"]["state"] == "over"
 
 
 async def test_relatives(vault: House) -> None:

@@ -127,5 +127,6 @@ outcome_report = Table(
     Column("detail", Text, nullable=False),  # as JSON: it may hold any character
     Column("reported_at", BigInteger, nullable=False),
     Column("reported_by", Text, nullable=False),
+    Column("retried_as", Text, nullable=True),  # the one request that was minted after `unknown`
     PrimaryKeyConstraint("tenant_id", "request_id"),
 )

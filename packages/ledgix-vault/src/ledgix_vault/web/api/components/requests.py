@@ -6,6 +6,7 @@ from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.decision import DeciderType, Outcome
 from ledgix_vault.clearance.overview import Range
 from ledgix_vault.clearance.reports import Reported
+from ledgix_vault.clearance.retries import Retry
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.web.api.components.terms import (
     BOOLEAN,
@@ -79,7 +80,28 @@ SHAPES: dict[str, Schema] = {
                     {"approved_by": a_list(OBJECT), "second_requests": a_list(OBJECT), "decided_by_name": STRING},
                 )
             ),
-            "reported": or_null(an_object({"outcome": one_of(*Reported), "reported_at": MOMENT, "detail": STRING})),
+            "reported": or_null(
+                an_object(
+                    {
+                        "outcome": one_of(*Reported),
+                        "reported_at": MOMENT,
+                        "detail": STRING | _PROTECTED,
+                        "reported_by": _ACTOR,
+                    }
+                )
+            ),
+            "retry": {
+                **or_null(
+                    an_object(
+                        {
+                            "state": one_of(*Retry),
+                            "until": or_null(MOMENT),
+                            "request_id": {**STRING, "description": "The retry, where there was one"},
+                        }
+                    )
+                ),
+                "description": "Of a call whose outcome is unknown: the one mint that its policy may allow",
+            },
             "timeline": a_list(ref("RequestStep")),
             "related": an_object(
                 {"minted_from": STRING, "mints": a_list(UUID), "parent": STRING, "children": a_list(UUID)}
@@ -107,6 +129,7 @@ SHAPES: dict[str, Schema] = {
             "decider": _ACTOR,
             "reason": STRING | _PROTECTED,
             "outcome": STRING | _PROTECTED,
+            "after_outcome": {**STRING, "description": "unknown: decided anew since another call's outcome is"},
         }
     ),
     "Overview": an_object(

@@ -92,7 +92,10 @@ async def get_request(request_id: str, request: Request, vault: TheVault, member
         circumstances=_circumstances(found["request"]),
         citations=_cited(found["decision"]),
         decider=_decider(found),
-        token=TOKEN_WORDS[found["token"]["state"]],
+        token=_token(found),
+        reported=OUTCOME_WORDS[found["reported"]["outcome"]] if found["reported"] else None,
+        reporter=_who(found["reported"]["reported_by"]) if found["reported"] else "",
+        what_next=RETRY_WORDS[found["retry"]["state"]] if found["retry"] else "",
         may_review=member.allows(Scope.REVIEW),
         steps=[_step(step) for step in found["timeline"]],
     )
@@ -166,9 +169,20 @@ def _who(decider: Any) -> str:
             return DECIDERS[DeciderType(other)]
 
 
+def _token(found: Any) -> tuple[str, str, str]:
+    """Kind, word and sentence. A token that a report used up after it had lapsed reads as lapsed."""
+    state = found["token"]["state"]
+    if found["reported"] and state in ("used", "lapsed"):
+        kind, word, sentence = TOKEN_WORDS[state]
+        return kind, word, f"{sentence} {TOKEN_AFTER[found['reported']['outcome']]}"
+    return TOKEN_WORDS[state]
+
+
 def _step(step: Any) -> dict[str, Any]:
     outcome = step["outcome"]
     title = STEPS.get(step["kind"], words(step["kind"]))
+    if step["after_outcome"]:
+        title = RETRIED if step["kind"] == "token.minted" else REFUSED_RETRY
     if step["kind"] in TELLING and outcome:
         title = f"{title}: {'waits for a person' if outcome == Outcome.PENDING else outcome}"
     return {**step, "title": title, "who": _who(step["decider"])}
@@ -185,7 +199,9 @@ CIRCUMSTANCES = (
     ("processing_register_ref", "processing register"),
     ("dataset_ref", "data set"),
 )
-TELLING = ("clearance.decided", "review.decided")
+TELLING = ("clearance.decided", "review.decided", "outcome.reported")
+RETRIED = "Retried, since the outcome of the first call is unknown"
+REFUSED_RETRY = "A retry after an unknown outcome was asked for"
 STEPS = {
     "clearance.decided": "Decided",
     "review.decided": "Reviewed",
@@ -195,6 +211,37 @@ STEPS = {
     "token.minted": "Decided anew from an earlier approval",
     "token.consumed": "Token used: the call was let through",
     "outcome.reported": "Outcome reported",
+}
+OUTCOME_WORDS = {
+    "delivered": ("good", "delivered", "The call was carried out."),
+    "refused": (
+        "bad",
+        "refused",
+        "Whoever received the call did nothing. What it had taken of budgets came back; to have it done after all, the"
+        " agent asks for clearance again.",
+    ),
+    "unknown": (
+        "wait",
+        "unknown",
+        "Nobody can tell whether the call was carried out. It keeps what it took of budgets.",
+    ),
+}
+TOKEN_AFTER = {
+    "delivered": "The call that it was for was delivered.",
+    "refused": "The call that it was for was refused.",
+    "unknown": "What became of the call that it was for is unknown.",
+}
+RETRY_WORDS = {
+    "possible": "Its policy allows one retry: the agent that asked may mint once more, if all policies approve by then."
+    " The retry counts against budgets like a further call.",
+    "used": "It was retried once, and there is no second retry. Find out what became of both calls before anybody"
+    " asks again.",
+    "not_allowed": "Its policy allows no retry. Find out from the receiver what became of the call; if nothing was"
+    " done, the agent asks for clearance again.",
+    "over": "The time for a retry is over. Find out from the receiver what became of the call; if nothing was done, the"
+    " agent asks for clearance again.",
+    "none": "There is no retry of a retry, nor of a call whose approval was taken back or whose arguments a person"
+    " changed. Find out from the receiver what became of the call before anybody asks again.",
 }
 TOKEN_WORDS = {
     "none": ("plain", "no token", "Only an approval carries one."),
