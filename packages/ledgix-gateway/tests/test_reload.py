@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from gateway_testing import (
+    ARGUMENTS,
     BODY,
     JSON,
     REFUND,
@@ -28,6 +29,7 @@ from gateway_testing import (
 )
 from typer.testing import CliRunner
 
+from ledgix.formats import jcs
 from ledgix_gateway.cli import app
 from running_vault import PATIENCE, Tenant, eventually
 
@@ -86,6 +88,34 @@ def test_check_prints_what_each_route_hashes(tenant: Tenant, tool: Tool, tmp_pat
     assert "WARNING  GET /healthz needs no token" in done.output
     for secret in environment(tenant).values():
         assert secret not in done.output
+
+
+GOOD = f"""POST {REFUND}?x=1 HTTP/1.1
+Host: tool.example
+Content-Type: application/json
+
+{{"amount": 45.0}}
+"""
+
+
+def test_check_says_how_a_request_is_read(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:
+    path, request = tmp_path / "gateway.yaml", tmp_path / "request.http"
+    write_config(path, tenant, tool)
+
+    def check(text: str) -> tuple[int, str]:
+        request.write_text(text)
+        arguments = ["check", str(path), "--request", str(request)]
+        done = CliRunner().invoke(app, arguments, env=environment(tenant))
+        return done.exit_code, done.output
+
+    status, said = check(GOOD.replace("?x=1", ""))
+    assert status == 0
+    assert 'arguments       {"charge_id":"ch_1","amount":45}' in said
+    assert jcs.sha256_hex(ARGUMENTS) in said  # type: ignore[arg-type]
+    status, said = check(GOOD)
+    assert (status, said.split(":")[1].split()[0]) == (1, "query_unmapped")
+    assert check("nonsense")[0] == 1
+    assert "needs no token" in check("GET /healthz HTTP/1.1\nHost: x\n")[1]
 
 
 def test_check_names_the_place_of_a_mistake(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:

@@ -33,16 +33,29 @@ def serve(config: ConfigFile) -> None:
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="The configuration, YAML or TOML.")]) -> None:
-    """Check a configuration, and print its routes and what each of them hashes."""
+def check(
+    file: Annotated[Path, typer.Argument(help="The configuration, YAML or TOML.")],
+    request: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A file with one HTTP/1.1 request: print how it would be read."),
+    ] = None,
+) -> None:
+    """Check a configuration, and print its routes and what each of them hashes; or what one request would hash."""
     from ledgix_gateway.config.config import load_config
     from ledgix_gateway.overview import describe
+    from ledgix_gateway.sample import describe_sample
 
     try:
         config = load_config(file)
+        if request is None:
+            typer.echo(describe(config))
+            return
+        said, is_accepted = describe_sample(config, request.read_bytes())
     except ConfigError as error:
         _refuse(error)
-    typer.echo(describe(config))
+    typer.echo(said)
+    if not is_accepted:
+        raise typer.Exit(1)
 
 
 def _refuse(error: ConfigError) -> NoReturn:

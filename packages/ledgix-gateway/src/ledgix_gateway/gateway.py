@@ -61,7 +61,7 @@ class Gateway:
         """Usable inside the block; at its end the last outcomes are reported and all connections closed."""
         async with AsyncExitStack() as stack:
             vault = Vault.of(config.vault, agent_id=config.ask.agent_id)
-            stack.push_async_callback(vault.client.aclose)
+            stack.push_async_callback(vault.aclose)
             await stack.enter_async_context(vault.keeping_keys_fresh())
             outcomes = Outcomes(vault, config.vault.outcomes)
             await stack.enter_async_context(outcomes.reporting())

@@ -43,11 +43,17 @@ from ledgix.formats.tokens import TokenClaims
 from ledgix_gateway.codes import Code, refusal
 from ledgix_gateway.config.vault import VaultConfig
 from ledgix_gateway.errors import Refusal
+from ledgix_gateway.vault_connection import VaultConnection
 
 logger = logging.getLogger(__name__)
 
 COME_BACK: Final = 2
 """Seconds in Retry-After where the Vault names none."""
+_TRY_LATER: Final = "The call was not forwarded. Try again later."
+_MAYBE_SPENT: Final = (
+    "The call was not forwarded. The Vault did not say whether it burned the token: if that is refused as used when "
+    "you try again later, ask for a new approval."
+)
 _PASSED_ON: Final = {
     "suspended": Code.SUSPENDED,
     "token_args_mismatch": Code.ARGS_MISMATCH,
@@ -70,12 +76,15 @@ class Vault:
 
     client: AsyncLedgix
     keys_seconds: float
+    connection: VaultConnection | None = None  # None: the client's own
 
     @classmethod
     def of(cls, config: VaultConfig, *, agent_id: str = "default-agent") -> Self:
         """The Vault that the configuration names; `agent_id` is as whom it is asked, unless a call says otherwise."""
-        client = AsyncLedgix(config.client_settings(agent_id=agent_id), memories=ReplayMemories(received=NoMemory()))
-        return cls(client, config.keys_seconds)
+        connection = VaultConnection(config.url, config.timeout_seconds)
+        memories = ReplayMemories(received=NoMemory())
+        client = AsyncLedgix(config.client_settings(agent_id=agent_id), memories=memories, send=connection.send)
+        return cls(client, config.keys_seconds, connection)
 
     async def verify(self, token: str) -> TokenClaims:
         """The claims of a token whose signature, issuer, audience, tenant and expiry hold. Burns nothing."""
@@ -84,7 +93,7 @@ class Vault:
 
     async def burn(self, token: str, claims: TokenClaims, tool: str, arguments: Mapping[str, Json]) -> None:
         """Durable on return: nobody can use the token again. The Vault compares tool and arguments once more."""
-        with _refusing(claims.request_id):
+        with _refusing(claims.request_id, _MAYBE_SPENT):
             consumed = await self.client.consume(token, tool_name=tool, tool_args=arguments)
             if (consumed.jti, consumed.request_id) != (claims.jti, claims.request_id):
                 raise TokenMismatch("the Vault burned another token than the one that was sent")
@@ -105,6 +114,12 @@ class Vault:
     async def report(self, jti: str, outcome: ReportedOutcome, detail: str) -> None:
         """Records what became of an approved call; raises VaultError if it can't be recorded."""
         await self.client.report_outcome(outcome=outcome, jti=jti, detail=detail)
+
+    async def aclose(self) -> None:
+        """Ends all connections to the Vault."""
+        await self.client.aclose()
+        if self.connection is not None:
+            await self.connection.aclose()
 
     @asynccontextmanager
     async def keeping_keys_fresh(self) -> AsyncIterator[None]:
@@ -132,8 +147,9 @@ class Vault:
 
 
 @contextmanager
-def _refusing(request_id: str = "") -> Generator[None, None, None]:
-    """Turns the client's errors into refusals; what isn't foreseen here ends as an error of the gateway."""
+def _refusing(request_id: str = "", unanswered: str = _TRY_LATER) -> Generator[None, None, None]:
+    """Turns the client's errors into refusals; what isn't foreseen here ends as an error of the gateway. `unanswered`
+    is what the caller is told if the Vault gave no answer."""
     try:
         yield
     except TokenReplayed:
@@ -158,7 +174,7 @@ def _refusing(request_id: str = "") -> Generator[None, None, None]:
         logger.warning("the Vault gave no answer that can be used: %s", error)
         after = error.retry_after if isinstance(error, VaultBusy) else None
         raise refusal(
-            Code.VAULT_UNAVAILABLE, "The call was not forwarded. Try again later.", retry_after=after or COME_BACK
+            Code.VAULT_UNAVAILABLE, unanswered, request_id=request_id, retry_after=after or COME_BACK
         ) from None
 
 

@@ -9,7 +9,9 @@ import anyio
 import pytest
 from fake_vault import FakeVault
 
+from ledgix.client import AsyncLedgix, ClientSettings
 from ledgix.client.errors import ClearanceDenied, ReviewPending, TokenReplayed, VaultUnreachable
+from ledgix.client.flow import NoReply, Reply, Request
 
 pytestmark = pytest.mark.anyio
 
@@ -99,3 +101,17 @@ async def test_versions_of_a_policy(vault: FakeVault) -> None:
         assert moved == [listed.newest] * 8
         assert not (await client.policy_difference("a/b", 1, 1)).only_wording
         assert (await client.shadow_report("a/b")).agreed == 1
+
+
+async def test_another_way_to_send() -> None:
+    """A program with an HTTP client of its own transports requests itself; all rules stay."""
+    sent: list[Request] = []
+
+    async def send(request: Request) -> Reply | NoReply:
+        sent.append(request)
+        return NoReply("away") if len(sent) == 1 else Reply(200, {}, b'{"keys":[]}')
+
+    async with AsyncLedgix(ClientSettings(retry_base_delay=0), send=send) as client:
+        assert await client.refresh_keys() == frozenset()
+    assert [(request.method, request.path) for request in sent] == [("GET", "/.well-known/jwks.json")] * 2
+    assert sent[0] == sent[1]

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, MutableMapping
 from typing import Any, assert_never
@@ -198,7 +199,8 @@ async def _refuse(visit: Visit, said: Problem) -> None:
     visit.verdict, visit.status = Verdict.REFUSED, said.status
     if not visit.incoming.is_complete and not visit.inbound.values("expect") and not visit.inbound.wants_upgrade:
         await visit.incoming.discard()
-    await say(visit.reply, said, close=not visit.incoming.is_complete)
+    with contextlib.suppress(Gone):
+        await say(visit.reply, said, close=not visit.incoming.is_complete)
 
 
 def _visit(scope: MutableMapping[str, Any], receive: Receive, reply: Reply) -> Visit:

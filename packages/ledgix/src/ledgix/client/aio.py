@@ -46,7 +46,8 @@ T = TypeVar("T")
 class AsyncLedgix:
     """One Vault, one API key. Safe to share between tasks and event loops; close it, or use it as a context manager.
 
-    Without `settings` they come from the environment. `transport`, `clock` and `sleep` are seams for tests.
+    Without `settings` they come from the environment. `transport`, `clock` and `sleep` are seams for tests. `send` is
+    for programs that have an HTTP client of their own: it transports one request, and gives NoReply where that fails.
     """
 
     def __init__(
@@ -57,10 +58,12 @@ class AsyncLedgix:
         memories: ReplayMemories = PROCESS_WIDE,
         clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
+        send: Callable[[Request], Awaitable[Reply | NoReply]] | None = None,
     ) -> None:
         self.settings = settings or ClientSettings.from_environment()
         self._core = Core.wire(self.settings, memories=memories, clock=clock)
         self._sleep = sleep
+        self._send = send or self._send_by_httpx
         self._streams = 0
         self._transport = transport
         self._clients: WeakKeyDictionary[object, httpx2.AsyncClient] = WeakKeyDictionary()
@@ -338,7 +341,7 @@ class AsyncLedgix:
             self._clients[loop] = client
         return client
 
-    async def _send(self, request: Request) -> Reply | NoReply:
+    async def _send_by_httpx(self, request: Request) -> Reply | NoReply:
         try:
             response = await self._http().request(
                 request.method, request.path, headers=dict(request.headers), content=request.body or None
