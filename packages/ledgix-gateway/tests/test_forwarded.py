@@ -1,4 +1,4 @@
-"""For all bodies: forwarded implies that the hash is equal. Through the real gateway; the oracle is the standard library."""
+"""For all bodies: forwarded implies that the hash is equal. Through the real gateway, against another JSON reader."""
 
 from __future__ import annotations
 
