@@ -166,6 +166,15 @@ def test_the_token_of_another_agent(gateway: RunningGateway) -> None:
     assert accepted.status_code == 200
 
 
+@pytest.mark.parametrize("written", ["Bearer  {}", "Bearer\t{}", "bearer", "Bearer {} x", "Bearer {},{}", "Bearer={}"])
+def test_almost_a_bearer_token(gateway: RunningGateway, written: str) -> None:
+    """Never taken for another scheme that would be passed on to the tool."""
+    token = gateway.token()
+    answer = gateway.refund(None, **{"Authorization": written.format(token, token), "X-Ledgix-Token": token})
+    assert answer.status_code in (400, 401)
+    assert code(answer) in ("token_invalid", "head_ambiguous")
+
+
 def test_no_token(gateway: RunningGateway) -> None:
     answer = gateway.refund()
     assert (answer.status_code, code(answer)) == (401, "token_missing")

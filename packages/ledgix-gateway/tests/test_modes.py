@@ -73,10 +73,12 @@ def test_observe_leaves_a_callers_own_authorization_and_lends_ours_to_nobody(obs
     observing.refund(None, Authorization="Bearer sk_live_of_the_caller")
     observing.refund(observing.token(), b'{"amount":46}')
     observing.refund(observing.token())
-    theirs, refused, approved = observing.tool.seen
+    observing.refund(None, Authorization=f"Bearer  {observing.token()}")
+    theirs, refused, approved, almost = observing.tool.seen
     assert theirs.header("Authorization") == ["Bearer sk_live_of_the_caller"]
     assert refused.header("Authorization") == []  # a Ledgix token never reaches the tool
     assert approved.header("Authorization") == ["Bearer the-tools-own-key"]
+    assert almost.header("Authorization") == []
 
 
 def test_observe_forwards_bodies_that_enforce_would_not_read(observing: RunningGateway) -> None:

@@ -21,7 +21,8 @@ from ledgix_gateway.inbound import Headers, Inbound, end_to_end
 AUTHORIZATION: Final = "authorization"
 REQUEST_ID: Final = "x-ledgix-request-id"
 OWN_HEADER: Final = "x-ledgix-token"
-_BEARER: Final = re.compile(r"bearer ([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+_BEARER: Final = re.compile(r"bearer ([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)  # RFC 6750 section 2.1
+_ALMOST_BEARER: Final = re.compile(r"\s*bearer\b\s*(.*?)\s*", re.IGNORECASE)
 _OURS: Final = frozenset(
     (
         b"content-length",
@@ -67,13 +68,13 @@ class TokenPlaces:
 
     def forwarded_unchecked(self, inbound: Inbound, issuer: str) -> Headers:
         """Like `forwarded`, for a call that nobody checked: an `Authorization` that isn't ours belongs to the tool."""
-        token = _token_in(inbound, AUTHORIZATION)
+        token = _bearer_in(inbound)
         theirs = token is not None and not is_issued_by(token, issuer)
         return self._without(inbound, self._carriers(inbound) - ({AUTHORIZATION.encode()} if theirs else set()))
 
     def _carriers(self, inbound: Inbound) -> set[bytes]:
         carriers = {name.encode() for name in self.headers if name != AUTHORIZATION} | {OWN_HEADER.encode()}
-        if AUTHORIZATION in self.headers and _token_in(inbound, AUTHORIZATION) is not None:
+        if AUTHORIZATION in self.headers and _bearer_in(inbound) is not None:
             carriers.add(AUTHORIZATION.encode())
         return carriers
 
@@ -84,10 +85,20 @@ class TokenPlaces:
 
 def _token_in(inbound: Inbound, name: str) -> str | None:
     text = inbound.text(name)
-    if text is None or name != AUTHORIZATION:
+    if name != AUTHORIZATION or text is None:
         return text
+    if not _ALMOST_BEARER.fullmatch(text):
+        return None  # another scheme is the tool's own affair
     bearer = _BEARER.fullmatch(text)
-    return bearer[1] if bearer else None  # another scheme is the tool's own affair
+    if bearer is None:
+        raise refusal(Code.TOKEN_INVALID, "Write the token as Bearer, one space, and the token.")
+    return bearer[1]
+
+
+def _bearer_in(inbound: Inbound) -> str | None:
+    """What `Authorization` holds behind the word Bearer, well written or not: it must not slip through to the tool."""
+    almost = _ALMOST_BEARER.fullmatch(inbound.text(AUTHORIZATION) or "")
+    return almost[1] if almost else None
 
 
 def is_issued_by(token: str, issuer: str) -> bool:

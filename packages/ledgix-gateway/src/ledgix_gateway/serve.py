@@ -53,8 +53,8 @@ async def _serve(path: Path, config: Config, listener: socket.socket, ready: Cal
     async with proxying(config, on_end) as (proxy, current):
         server = _Server(uvicorn_settings(proxy, config, on_end), ready)
         reloads = Reloads(path, current, config)
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGHUP, reloads.now.set)
+        if hasattr(signal, "SIGHUP"):  # not on Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.now.set)
         watch = asyncio.create_task(reloads.run(), name="configuration")
         try:
             await server.serve([listener])

@@ -184,6 +184,8 @@ def _refused(error: VaultRefused, request_id: str) -> Refusal:
         return refusal(code, _sentence(error.detail or error.title), request_id=request_id, retry_after=after)
     if error.status == 404:
         return refusal(Code.REQUEST_UNKNOWN, "The Vault knows no such request of this gateway.")
+    if error.status == 413:
+        return refusal(Code.BODY_TOO_LARGE, "The arguments are larger than the Vault takes.", request_id=request_id)
     if error.status == 422:
         return refusal(Code.BODY_INVALID, _sentence(f"The Vault can't decide about this call: {error.detail}"))
     logger.error("the Vault refuses this gateway: %s", error)
