@@ -60,6 +60,7 @@ class Asked:
     jti: str = field(default_factory=lambda: str(uuid.uuid4()))
     issued_at: int | None = None
     consumed: bool = False
+    reported: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,8 @@ class FakeVault(FakeLog):
                 return self._mint(body)
             case "POST", "consume-token":
                 return self._consume(body)
+            case "POST", "outcomes":
+                return self._report(body)
             case "POST", "register-policy":
                 return 200, {"policy_id": body["policy_id"], "status": "registered", "message": "1 rule", "rules": []}
             case "GET", "policies":
@@ -364,6 +367,18 @@ class FakeVault(FakeLog):
                     "claims": claims,
                 }
         return problem(401, "token_invalid", "Not one of ours.")
+
+    def _report(self, body: dict) -> tuple[int, dict]:
+        named = [
+            a for a in self.requests.values() if body.get("request_id") == a.request_id or body.get("jti") == a.jti
+        ]
+        if not named:
+            return problem(404, "not_found", "There is no approval with this id.")
+        if (named[0].reported or body["outcome"]) != body["outcome"]:
+            return problem(409, "outcome_already_reported", "It was reported otherwise.")
+        named[0].reported, named[0].consumed = body["outcome"], True
+        said = {"outcome": body["outcome"], "detail": body["detail"], "reported_at": "2026-01-01T00:00:00Z"}
+        return 200, {"request_id": named[0].request_id, "jti": named[0].jti, **said}
 
     def _review_page(self, query: dict) -> tuple[int, dict]:
         pending = [asked for asked in self.requests.values() if asked.outcome == "pending"]

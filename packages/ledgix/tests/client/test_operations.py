@@ -8,7 +8,7 @@ import json
 import pytest
 from fake_vault import FakeVault
 
-from ledgix.client import AsyncLedgix, AsyncPendingReview, Ledgix, PendingReview
+from ledgix.client import AsyncLedgix, AsyncPendingReview, Ledgix, PendingReview, ReportedOutcome
 from ledgix.client.errors import (
     AnswerInvalid,
     ArgumentsError,
@@ -56,6 +56,44 @@ def test_mint_needs_to_know_what_was_asked(vault: FakeVault) -> None:
     original = client.request_clearance("t", ARGS)
     with pytest.raises(ArgumentsError):
         client.mint(client.clearance_status(original.request_id))
+
+
+def test_a_retry_is_minted_from_what_was_used_meanwhile(vault: FakeVault) -> None:
+    """After a restart the original is only known as the Vault tells of it: `denied`, its token used."""
+    client = vault.client()
+    original = client.request_clearance("t", ARGS)
+    client.consume(original.token)
+    client.report_outcome(request_id=original.request_id, outcome="unknown")
+    told = client.clearance_status(original.request_id, request=original.request)
+    assert not told.is_approved
+    retry = client.mint(told)
+    assert (retry.is_approved, retry.outcome, retry.reason_code) == (True, "approved", None)
+
+
+def test_an_outcome_is_reported_once_for_good(vault: FakeVault) -> None:
+    client = vault.client()
+    clearance = client.request_clearance("t", ARGS)
+    vault.lose_answer()
+    told = client.report_outcome(jti=clearance.claims.jti, outcome="unknown", detail="no answer in 30 s")
+    assert (told.request_id, told.jti) == (clearance.request_id, clearance.claims.jti)
+    assert (told.outcome, told.detail) == (ReportedOutcome.UNKNOWN, "no answer in 30 s")
+    sent = [seen for seen in vault.seen if seen.path == "/outcomes"]
+    assert len(sent) == 2
+    assert sent[0].headers["idempotency-key"] == sent[1].headers["idempotency-key"]
+    assert client.report_outcome(request_id=clearance.request_id, outcome=ReportedOutcome.UNKNOWN).outcome == "unknown"
+    with pytest.raises(VaultRefused) as refused:
+        client.report_outcome(request_id=clearance.request_id, outcome="delivered")
+    assert refused.value.code == "outcome_already_reported"
+
+
+def test_a_report_names_one_approval_and_a_known_outcome(vault: FakeVault) -> None:
+    client = vault.client()
+    for named in ({}, {"request_id": "a", "jti": "b"}, {"request_id": ""}):
+        with pytest.raises(ArgumentsError, match="one of the two"):
+            client.report_outcome(outcome="delivered", **named)
+    with pytest.raises(ArgumentsError, match="delivered, refused, unknown"):
+        client.report_outcome(request_id="a", outcome="lost")
+    assert vault.seen == []
 
 
 def test_a_token_is_consumed_once(vault: FakeVault) -> None:

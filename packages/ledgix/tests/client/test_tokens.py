@@ -171,6 +171,67 @@ def test_the_ring_never_answers_known_for_stale_keys() -> None:
     assert ring.look_up(key.kid, 11) is LookUp.FETCH
 
 
+# Keys that are kept fresh
+
+
+def test_who_refreshes_in_the_background_never_makes_a_token_wait(vault: FakeVault) -> None:
+    client = vault.client(jwks_ttl_seconds=100)
+    assert client.refresh_keys() == {vault.token_key.public.kid}
+    for _ in range(4):
+        vault.time.seconds += 50
+        client.refresh_keys()
+        before = len(vault.seen)
+        client.verify_token(token_of(vault), once=False)
+        assert len(vault.seen) == before  # nobody was asked
+    assert len(vault.paths(JWKS)) == 5
+
+
+def test_a_refresh_brings_new_keys_and_takes_withdrawn_ones(vault: FakeVault) -> None:
+    client, old = vault.client(), token_of(vault)
+    client.verify_token(old, once=False)
+    vault.token_key = PrivateKey.generate()
+    vault.listed_keys = [vault.token_key]
+    assert client.refresh_keys() == {vault.token_key.public.kid}
+    client.verify_token(token_of(vault))
+    with pytest.raises(TokenError):
+        client.verify_token(old, once=False)
+
+
+def test_a_failed_refresh_keeps_the_keys_until_their_time_is_over(vault: FakeVault) -> None:
+    client = vault.client(jwks_ttl_seconds=100, max_retries=0)
+    client.refresh_keys()
+    vault.time.seconds += 99
+    vault.lose_request()
+    with pytest.raises(VaultUnreachable):
+        client.refresh_keys()
+    assert client.verify_token(token_of(vault)).tool == "t"
+    vault.time.seconds += 1
+    vault.lose_request()
+    with pytest.raises(VaultUnreachable):
+        client.verify_token(token_of(vault))
+    client.refresh_keys()
+    assert client.verify_token(token_of(vault)).tool == "t"
+
+
+def test_while_one_refreshes_tokens_are_checked_and_another_refresh_waits_for_it(vault: FakeVault) -> None:
+    core = Core.wire(vault.settings(), memories=vault.memories, clock=vault.time.clock)
+    token, jwks = token_of(vault), vault.handle("GET", JWKS, "", {}, b"")[2]
+    first = core.tokens.refresh()
+    assert isinstance(next(first), Request)
+    with pytest.raises(StopIteration):
+        first.send(Reply(200, {}, jwks))
+    fetching, waiting = core.tokens.refresh(), core.tokens.refresh()
+    assert isinstance(next(fetching), Request)
+    assert isinstance(next(waiting), Sleep)
+    with pytest.raises(StopIteration):  # without a step: fresh keys are used as they are
+        next(core.tokens.presented(token, once=True))
+    with pytest.raises(StopIteration):
+        fetching.send(Reply(200, {}, jwks))
+    with pytest.raises(StopIteration) as done:
+        waiting.send(None)
+    assert done.value.value == {vault.token_key.public.kid}
+
+
 # Replay memory
 
 

@@ -45,7 +45,7 @@ def test_the_first_guarded_call_runs_as_printed(vault: FakeVault, where: str) ->
 
 
 def test_the_guides_examples_run(vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
-    refund, block, detached, client = blocks(GUIDE.read_text())
+    refund, block, detached, client, outcome, keys = blocks(GUIDE.read_text())
     namespace: dict = {}
     run(refund, namespace)
     assert "45" in run(block, namespace)
@@ -56,7 +56,10 @@ def test_the_guides_examples_run(vault: FakeVault, monkeypatch: pytest.MonkeyPat
     assert "refunded 450 USD" in run(detached, namespace)
     vault.decide = lambda body: "approved"
     monkeypatch.setattr(ledgix, "Ledgix", lambda settings: vault.client(agent_id=settings.agent_id))
-    assert "refunds" in run(client, {})
+    namespace = {}
+    assert "refunds" in run(client, namespace)
+    assert "unknown" in run(outcome, namespace)
+    run(keys, namespace)
 
 
 def test_every_setting_and_every_method_is_documented() -> None:

@@ -15,10 +15,12 @@ from anyio.lowlevel import current_token
 from ledgix.client.answers import (
     Clearance,
     Consumed,
+    OutcomeReport,
     PolicyDifference,
     PolicyRegistered,
     PolicySummary,
     PolicyVersion,
+    ReportedOutcome,
     ReviewPage,
     ReviewSettings,
     ReviewSummary,
@@ -26,7 +28,7 @@ from ledgix.client.answers import (
     ToolSchema,
 )
 from ledgix.client.asked import CallDetails, ClearanceRequest
-from ledgix.client.clearances import CANCELLED, Patience
+from ledgix.client.clearances import CANCELLED, OutcomeName, Patience
 from ledgix.client.core import Core
 from ledgix.client.errors import ReviewPending
 from ledgix.client.flow import Clock, Flow, Follow, Incoming, NoReply, Reply, Request, Sleep
@@ -108,7 +110,8 @@ class AsyncLedgix:
         return await self._run(self._core.clearances.decide(request_id, approved=False, reason=reason))
 
     async def mint(self, clearance: Clearance, *, session_id: str | None = None) -> Clearance:
-        """One more approval of the same call, if rules alone still approve it: new request, new token."""
+        """One more approval of the same call, if rules alone still approve it: new request, new token. After the outcome
+        `unknown` it is the one retry that a policy may allow."""
         return await self._run(self._core.clearances.mint(clearance, session_id))
 
     async def consume(
@@ -117,9 +120,32 @@ class AsyncLedgix:
         """Burns the token in the Vault: of all who try, one gets an answer. Name tool and arguments to compare them."""
         return await self._run(self._core.clearances.consume(token, tool_name, tool_args))
 
+    async def report_outcome(
+        self,
+        *,
+        outcome: ReportedOutcome | OutcomeName,
+        request_id: str | None = None,
+        jti: str | None = None,
+        detail: str = "",
+    ) -> OutcomeReport:
+        """Records what became of an approved call, named by its request or by its token's `jti`: once, for good.
+
+        Another outcome than the one that was reported before raises VaultRefused (`outcome_already_reported`).
+        """
+        report = self._core.clearances.report(outcome, request_id=request_id, jti=jti, detail=detail)
+        return await self._run(report)
+
     async def verify_token(self, token: str, *, once: bool = True) -> TokenClaims:
         """The claims of a token that somebody presents; with `once`, a second time raises TokenReplayed."""
         return await self._run(self._core.tokens.presented(token, once=once))
+
+    async def refresh_keys(self) -> frozenset[str]:
+        """Fetches the Vault's token keys now, and gives their ids.
+
+        Called in the background before `jwks_ttl_seconds` have passed, no check of a token ever waits for the Vault. If
+        it raises, the keys that are here stay good until that time is over; after it every token is refused.
+        """
+        return await self._run(self._core.tokens.refresh())
 
     # Policies, reviews, settings
 

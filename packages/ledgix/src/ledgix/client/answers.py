@@ -37,6 +37,14 @@ class Outcome(StrEnum):
     PENDING = "pending"
 
 
+class ReportedOutcome(StrEnum):
+    """What became of an approved call. `refused`: the receiver did nothing. `unknown`: nobody can tell."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
 _OPEN = (Status.PROCESSING, Status.PENDING_REVIEW)
 _UNSAID = {
     Status.PROCESSING: Outcome.PENDING,
@@ -150,7 +158,19 @@ def read_minted(answer: JsonObject, original: Clearance) -> Clearance:
     token = said.text("token")
     if not token:
         raise said.invalid("token", "is empty")
-    return replace(original, token=token, reason=said.text("reason"), request_id=said.text("request_id"), claims=None)
+    return replace(
+        original,
+        status=Status.APPROVED,  # the original may read `denied` by now: its own token was used
+        outcome=Outcome.APPROVED,
+        request_id=said.text("request_id"),
+        reason=said.text("reason"),
+        reason_code=None,
+        token=token,
+        requires_manual_review=False,
+        effective_args=None,
+        expires_at=None,
+        claims=None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +187,28 @@ def read_consumed(answer: JsonObject) -> Consumed:
     if said.text("status") != "consumed":
         raise said.invalid("status", "must be 'consumed'")
     return Consumed(said.text("jti"), said.text("request_id"), said.object("claims"))
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReport:
+    """What the Vault recorded of an approved call's outcome. `reported_at` is RFC 3339, UTC."""
+
+    request_id: str
+    jti: str
+    outcome: ReportedOutcome
+    detail: str
+    reported_at: str
+
+
+def read_outcome(answer: JsonObject) -> OutcomeReport:
+    said = Members(answer, "reported outcome")
+    return OutcomeReport(
+        said.text("request_id"),
+        said.text("jti"),
+        said.one_of("outcome", ReportedOutcome),
+        said.text("detail"),
+        said.text("reported_at"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The life of a clearance as flows: ask, wait, admit; look, cancel, decide; mint and consume.
+"""The life of a clearance as flows: ask, wait, admit; look, cancel, decide; mint, consume and report.
 
 Invariants:
 
@@ -11,14 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from ledgix.client.answers import (
     Clearance,
     Consumed,
+    OutcomeReport,
+    ReportedOutcome,
     read_clearance,
     read_consumed,
     read_handed_out,
     read_minted,
+    read_outcome,
 )
 from ledgix.client.asked import ClearanceRequest
 from ledgix.client.errors import (
@@ -41,6 +45,7 @@ from ledgix.client.settings import ClientSettings, ModeName, ReviewMode
 from ledgix.client.tokens import TokenVerifier, refuse_unasked_change
 from ledgix.formats.json import JsonObject
 
+OutcomeName: TypeAlias = Literal["delivered", "refused", "unknown"]
 CANCELLED = "cancelled by the agent"
 _NO_NEWS = NoReply("no stream is followed")
 
@@ -121,6 +126,18 @@ class Clearances:
             if (verdict := consume_error(refused)) is not None:
                 raise verdict from refused
             raise
+
+    def report(
+        self, outcome: ReportedOutcome | OutcomeName, *, request_id: str | None, jti: str | None, detail: str
+    ) -> Flow[OutcomeReport]:
+        """POST /outcomes: once for each approval; the same report again gets the same answer."""
+        named = {name: value for name, value in (("request_id", request_id), ("jti", jti)) if value}
+        if len(named) != 1:
+            raise ArgumentsError("name the approval by its request_id or by its token's jti: one of the two")
+        if outcome not in tuple(ReportedOutcome):
+            raise ArgumentsError(f"an outcome is one of {', '.join(ReportedOutcome)}, not {outcome!r}")
+        body = {**named, "outcome": str(outcome), "detail": detail}
+        return self.exchange.read(self.exchange.build.post("/outcomes", body), read_outcome)
 
     def _look(
         self, request_id: str, request: ClearanceRequest | None, policy: RetryPolicy | None = None

@@ -4,6 +4,7 @@ Invariants:
 
 - A token's key is found by its `kid` or not at all.
 - Keys older than the time to live are never used, even when no new ones can be had.
+- While they are fresh they are used without waiting, also during a fetch; a fetch that fails leaves them as they are.
 - A `kid` that nobody knows causes at most one fetch in `MISS_INTERVAL` seconds, however many tokens name one.
 """
 
@@ -57,6 +58,18 @@ class KeyRing:
                 self._missed_at = now
             self._fetching = True
             return LookUp.FETCH
+
+    def claim_fetch(self) -> bool:
+        """Whether the caller is to fetch now, whatever the age of the keys; not while somebody else does."""
+        with self._lock:
+            if self._fetching:
+                return False
+            self._fetching = True
+            return True
+
+    @property
+    def is_fetching(self) -> bool:
+        return self._fetching
 
     def store(self, keys: Mapping[str, PublicKey], now: float) -> None:
         with self._lock:

@@ -20,6 +20,10 @@ _BY_CODE = {
     "policy_changed": "the policy now denies this; the approval can't be given any more",
     "token_args_mismatch": "what is about to run is not what was approved: don't run it; ask for these arguments",
     "token_tool_mismatch": "this approval is for another tool: don't run this one under it",
+    "outcome_already_reported": "an outcome is told once, for good: keep to the first report",
+    "outcome_without_approval": "report only what was approved and whose token was handed out",
+    "mint_after_unknown_not_allowed": "a person has to find out what became of the call; then ask for clearance again",
+    "mint_after_unknown_used": "the one retry was given already: find out what became of the call before asking again",
     "not_yet_checkpointed": "no checkpoint covers this entry yet; ask again in a second",
 }
 _BY_STATUS = {

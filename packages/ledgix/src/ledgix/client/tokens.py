@@ -51,6 +51,20 @@ class TokenVerifier:
             self._remember(self.memories.received, claims)
         return claims
 
+    def refresh(self) -> Flow[frozenset[str]]:
+        """Fetches the token keys now; their ids. If somebody else is fetching, that fetch is waited for."""
+        failures = self.ring.failures
+        if self.ring.claim_fetch():
+            yield from self._fetch_keys()
+            return frozenset(self.ring.keys)
+        while self.ring.is_fetching:
+            yield Sleep(_PAUSE)
+        if self.ring.failures != failures:
+            raise VaultUnreachable(
+                "the Vault's token keys could not be fetched; those that are here stay until they age"
+            )
+        return frozenset(self.ring.keys)
+
     def _verify(self, token: str) -> Flow[TokenClaims]:
         yield from self._have_key(format_.key_id(token))
         return format_.verify(
