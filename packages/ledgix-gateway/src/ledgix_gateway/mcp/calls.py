@@ -1,0 +1,93 @@
+"""The story of one tool call, from the client's bytes to a result."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final, Protocol
+
+import anyio
+from mcp.shared.dispatcher import ProgressFnT
+from mcp.shared.exceptions import MCPError
+from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND, REQUEST_TIMEOUT
+
+from ledgix.client.answers import ReportedOutcome
+from ledgix.errors import LedgixError
+from ledgix_gateway.mcp import answers
+from ledgix_gateway.mcp.answers import Refusal
+from ledgix_gateway.mcp.desk import Desk
+from ledgix_gateway.mcp.exactness import CallRefused, ToolCall, read_call
+from ledgix_gateway.mcp.vault import Approvals, Burned, StillOpen, Withdrawn
+
+_ENDED: Final = (CONNECTION_CLOSED, REQUEST_TIMEOUT)
+_log: Final = logging.getLogger(__name__)
+
+
+class Server(Protocol):
+    """The connection with the server behind the gateway, as far as a call needs it."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a call could be sent now."""
+
+    async def call_tool(self, burned: Burned, on_progress: ProgressFnT | None) -> dict[str, Any]:
+        """Sends the call; raises MCPError for an error answer, and for a connection that ended."""
+
+    def tell_later(self, burned: Burned, outcome: ReportedOutcome, detail: str = "") -> None:
+        """Reports the outcome without letting the client wait for it."""
+
+
+async def call_tool(
+    approvals: Approvals, server: Server, raw: bytes, params: dict[str, Any], session_id: str, desk: Desk
+) -> dict[str, Any]:
+    """The server's result, or one that says why there is none. Raises MCPError for the server's own errors."""
+    found = await _approved(approvals, server, raw, params, session_id, desk)
+    if isinstance(found, Refusal):
+        _log.info("not called: %s %s", found.code, found.request_id)
+        return found.result()
+    # Burned: from here on the call may run, and this approval is good for nothing else.
+    try:
+        result = await server.call_tool(found, desk.progress if _wants_progress(found.call) else None)
+    except MCPError as error:
+        return _failed(server, found, error)
+    except anyio.get_cancelled_exc_class():
+        await approvals.report(found, ReportedOutcome.UNKNOWN, "cancelled by the client while it ran")
+        raise
+    server.tell_later(found, ReportedOutcome.DELIVERED)
+    _log.info("called: %s", found.request_id)
+    return result
+
+
+async def _approved(
+    approvals: Approvals, server: Server, raw: bytes, params: dict[str, Any], session_id: str, desk: Desk
+) -> Burned | Refusal:
+    try:
+        call = read_call(raw, params)
+        if not server.is_open:
+            return answers.server_gone()
+        return await approvals.obtain(call, session_id, desk)
+    except CallRefused as refused:
+        return answers.malformed(refused.code, str(refused))
+    except StillOpen as waiting:
+        return answers.waiting(waiting.request_id, waiting.waited, desk.link(waiting.request_id))
+    except Withdrawn as withdrawn:
+        return answers.withdrawn(withdrawn.request_id)
+    except LedgixError as error:
+        _log.warning("no approval: %s", error)
+        return answers.of_error(error)
+
+
+def _failed(server: Server, burned: Burned, error: MCPError) -> dict[str, Any]:
+    """The server answered with an error, or not at all."""
+    _log.warning("called, and failed: %s: %s", burned.request_id, error)
+    if error.code == METHOD_NOT_FOUND:
+        server.tell_later(burned, ReportedOutcome.REFUSED, "the server knows no tools/call")
+        raise error
+    server.tell_later(burned, ReportedOutcome.UNKNOWN, f"error {error.code}")
+    if error.code in _ENDED:
+        return answers.outcome_unknown(burned.request_id).result()
+    raise error
+
+
+def _wants_progress(call: ToolCall) -> bool:
+    meta = call.params.get("_meta")
+    return isinstance(meta, dict) and "progressToken" in meta

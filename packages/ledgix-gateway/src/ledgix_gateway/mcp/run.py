@@ -1,0 +1,56 @@
+"""The only wiring: a configuration in, a gateway that serves until its client leaves or it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final
+
+import anyio
+import uvicorn
+
+from ledgix.client import AsyncLedgix
+from ledgix_gateway.mcp.bridge import Bridge
+from ledgix_gateway.mcp.config import Listen, McpConfig
+from ledgix_gateway.mcp.gate import Gate
+from ledgix_gateway.mcp.sessions import Sessions
+from ledgix_gateway.mcp.stdio import stdio_connection
+
+_SHUTDOWN: Final = 10
+_LOGGED: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+async def serve(config: McpConfig) -> None:
+    """Over stdio until the client closes it, or over HTTP until SIGTERM. Raises Trouble without a server."""
+    # stdout belongs to the client.
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=_LOGGED)
+    for chatty in ("httpx2", "mcp"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    async with AsyncLedgix(config.vault.client_settings(agent_id=config.caller.agent_id)) as client:
+        gate = Gate.of(config, client)
+        if config.listen is None:
+            async with stdio_connection(config.message_bytes) as (read, write):
+                await Bridge(gate, read, write).run()
+        else:
+            await _serve_http(gate, config.listen)
+
+
+async def _serve_http(gate: Gate, listen: Listen) -> None:
+    async with anyio.create_task_group() as group:
+        app = Sessions(gate, listen, group)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host=listen.host,
+                port=listen.port,
+                lifespan="off",
+                ws="none",
+                log_level="warning",
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=_SHUTDOWN,
+            )
+        )
+        logging.getLogger(__name__).info("MCP at http://%s:%d%s", listen.host, listen.port, listen.path)
+        await server.serve()
+        group.cancel_scope.cancel()
