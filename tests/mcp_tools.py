@@ -47,6 +47,13 @@ def echo(value: Any) -> str:
 
 
 @server.tool()
+def environment() -> str:
+    """Names the variables of its environment."""
+    note("environment")
+    return " ".join(os.environ)
+
+
+@server.tool()
 def fails() -> str:
     """Fails in its own way."""
     note("fails")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from typing import Final
 
 import anyio
-import uvicorn
+from anyio.abc import TaskGroup
 
 from ledgix.client import AsyncLedgix
 from ledgix_gateway.mcp.bridge import Bridge
 from ledgix_gateway.mcp.config import Listen, McpConfig
 from ledgix_gateway.mcp.gate import Gate
-from ledgix_gateway.mcp.sessions import Sessions
 from ledgix_gateway.mcp.stdio import stdio_connection
+from ledgix_gateway.mcp.upstream import Trouble
 
 _SHUTDOWN: Final = 10
 _LOGGED: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -29,13 +30,38 @@ async def serve(config: McpConfig) -> None:
     async with AsyncLedgix(config.vault.client_settings(agent_id=config.caller.agent_id)) as client:
         gate = Gate.of(config, client)
         if config.listen is None:
-            async with stdio_connection(config.message_bytes) as (read, write):
-                await Bridge(gate, read, write).run()
+            await _serve_stdio(gate)
         else:
             await _serve_http(gate, config.listen)
 
 
+async def _serve_stdio(gate: Gate) -> None:
+    trouble: Trouble | None = None
+    async with anyio.create_task_group() as group:
+        group.start_soon(_stop_when_told, group)
+        async with stdio_connection(gate.config.message_bytes) as (read, write):
+            try:
+                await Bridge(gate, read, write).run()
+            except Trouble as error:
+                trouble = error
+        group.cancel_scope.cancel()
+    if trouble is not None:
+        raise trouble
+
+
+async def _stop_when_told(group: TaskGroup) -> None:
+    """On SIGTERM everything is cancelled, and with it what waits in the Vault."""
+    if sys.platform != "win32":
+        with anyio.open_signal_receiver(signal.SIGTERM) as signals:
+            async for _ in signals:
+                group.cancel_scope.cancel()
+
+
 async def _serve_http(gate: Gate, listen: Listen) -> None:
+    import uvicorn  # only here: a client that starts the gateway waits for its imports
+
+    from ledgix_gateway.mcp.sessions import Sessions
+
     async with anyio.create_task_group() as group:
         app = Sessions(gate, listen, group)
         server = uvicorn.Server(
