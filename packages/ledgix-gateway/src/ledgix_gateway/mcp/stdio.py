@@ -97,7 +97,7 @@ async def _hear(line: bytes, incoming: _Incoming, replies: MemoryObjectSendStrea
 def _unreadable(line: bytes) -> JSONRPCError:
     """What is wrong about a line, for the request that it was meant to be, if that can be told."""
     try:
-        exact.parse_object(line)
+        exact.parse(line)
         said, code = "no JSON-RPC message", INVALID_REQUEST
     except JsonError as error:
         said, code = f"no JSON that every reader understands alike: {error}", PARSE_ERROR
