@@ -10,7 +10,8 @@ Invariants:
 - A refusal is a result that a model can read: the call did not run, why, and what can be done.
 - Without an answer of the Vault nothing is called.
 
-`config`, `answers` and `exactness` are pure. `vault` asks, waits and burns, `held` remembers what waits for a person,
-`desk` tells the client meanwhile, `calls` tells the story of one call, `schemas` registers what tools take. `bridge`
-joins the client's connection with the server's; `stdio`, `sessions` and `upstream` open connections; `run` wires all.
+`config`, `answers` and `exactness` are pure. `approvals` asks, waits and burns, `held` remembers what waits for a
+person, `desk` tells the client meanwhile, `calls` tells the story of one call, `schemas` registers what tools take.
+`bridge` joins the client's connection with the server's; `stdio`, `sessions` and `upstream` open connections; `run`
+wires all of it.
 """

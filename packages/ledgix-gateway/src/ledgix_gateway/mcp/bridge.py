@@ -27,13 +27,12 @@ from mcp.shared.transport_context import TransportContext
 from mcp_types import METHOD_NOT_FOUND, PROTOCOL_VERSION_META_KEY
 from mcp_types.methods import SPEC_CLIENT_METHODS
 
-from ledgix.client.answers import ReportedOutcome
+from ledgix_gateway.mcp.approvals import Burned
 from ledgix_gateway.mcp.calls import call_tool
 from ledgix_gateway.mcp.config import Address
 from ledgix_gateway.mcp.desk import Context, Desk
 from ledgix_gateway.mcp.gate import Gate
 from ledgix_gateway.mcp.upstream import Trouble, open_upstream
-from ledgix_gateway.mcp.vault import Burned
 from ledgix_gateway.mcp.wire import raw_of
 
 CALL: Final = "tools/call"
@@ -83,10 +82,6 @@ class Bridge:
     async def call_tool(self, burned: Burned, on_progress: ProgressFnT | None) -> dict[str, Any]:
         return await self._send(CALL, burned.call.params, on_progress)
 
-    def tell_later(self, burned: Burned, outcome: ReportedOutcome, detail: str = "") -> None:
-        assert self._group is not None
-        self._group.start_soon(self._gate.approvals.report, burned, outcome, detail)
-
     # From the client
 
     async def _from_client(self, context: Context, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -104,7 +99,7 @@ class Bridge:
 
     async def _call(self, context: Context, params: dict[str, Any]) -> dict[str, Any]:
         desk = Desk(context, self._gate.config.waiting, may_ask=self._may_ask)
-        result = await call_tool(self._gate.approvals, self, raw_of(context), params, self._session_id, desk)
+        result = await call_tool(self._gate, self, raw_of(context), params, self._session_id, desk)
         if PROTOCOL_VERSION_META_KEY in (params.get("_meta") or {}):
             result.setdefault("resultType", "complete")  # MCP 2026-07-28: every result says so
         return result

@@ -14,9 +14,11 @@ from ledgix.client.answers import ReportedOutcome
 from ledgix.errors import LedgixError
 from ledgix_gateway.mcp import answers
 from ledgix_gateway.mcp.answers import Refusal
+from ledgix_gateway.mcp.approvals import Burned, StillOpen, Withdrawn
 from ledgix_gateway.mcp.desk import Desk
 from ledgix_gateway.mcp.exactness import CallRefused, ToolCall, read_call
-from ledgix_gateway.mcp.vault import Approvals, Burned, StillOpen, Withdrawn
+from ledgix_gateway.mcp.gate import Gate
+from ledgix_gateway.outcomes import Report
 
 _ENDED: Final = (CONNECTION_CLOSED, REQUEST_TIMEOUT)
 _log: Final = logging.getLogger(__name__)
@@ -32,15 +34,12 @@ class Server(Protocol):
     async def call_tool(self, burned: Burned, on_progress: ProgressFnT | None) -> dict[str, Any]:
         """Sends the call; raises MCPError for an error answer, and for a connection that ended."""
 
-    def tell_later(self, burned: Burned, outcome: ReportedOutcome, detail: str = "") -> None:
-        """Reports the outcome without letting the client wait for it."""
-
 
 async def call_tool(
-    approvals: Approvals, server: Server, raw: bytes, params: dict[str, Any], session_id: str, desk: Desk
+    gate: Gate, server: Server, raw: bytes, params: dict[str, Any], session_id: str, desk: Desk
 ) -> dict[str, Any]:
     """The server's result, or one that says why there is none. Raises MCPError for the server's own errors."""
-    found = await _approved(approvals, server, raw, params, session_id, desk)
+    found = await _approved(gate, server, raw, params, session_id, desk)
     if isinstance(found, Refusal):
         _log.info("not called: %s %s", found.code, found.request_id)
         return found.result()
@@ -48,23 +47,23 @@ async def call_tool(
     try:
         result = await server.call_tool(found, desk.progress if _wants_progress(found.call) else None)
     except MCPError as error:
-        return _failed(server, found, error)
+        return _failed(gate, found, error)
     except anyio.get_cancelled_exc_class():
-        await approvals.report(found, ReportedOutcome.UNKNOWN, "cancelled by the client while it ran")
+        _report(gate, found, ReportedOutcome.UNKNOWN, "cancelled by the client while it ran")
         raise
-    server.tell_later(found, ReportedOutcome.DELIVERED)
+    _report(gate, found, ReportedOutcome.DELIVERED)
     _log.info("called: %s", found.request_id)
     return result
 
 
 async def _approved(
-    approvals: Approvals, server: Server, raw: bytes, params: dict[str, Any], session_id: str, desk: Desk
+    gate: Gate, server: Server, raw: bytes, params: dict[str, Any], session_id: str, desk: Desk
 ) -> Burned | Refusal:
     try:
         call = read_call(raw, params)
         if not server.is_open:
             return answers.server_gone()
-        return await approvals.obtain(call, session_id, desk)
+        return await gate.approvals.obtain(call, session_id, desk)
     except CallRefused as refused:
         return answers.malformed(refused.code, str(refused))
     except StillOpen as waiting:
@@ -76,16 +75,21 @@ async def _approved(
         return answers.of_error(error)
 
 
-def _failed(server: Server, burned: Burned, error: MCPError) -> dict[str, Any]:
+def _failed(gate: Gate, burned: Burned, error: MCPError) -> dict[str, Any]:
     """The server answered with an error, or not at all."""
     _log.warning("called, and failed: %s: %s", burned.request_id, error)
     if error.code == METHOD_NOT_FOUND:
-        server.tell_later(burned, ReportedOutcome.REFUSED, "the server knows no tools/call")
+        _report(gate, burned, ReportedOutcome.REFUSED, "the server knows no tools/call")
         raise error
-    server.tell_later(burned, ReportedOutcome.UNKNOWN, f"error {error.code}")
+    _report(gate, burned, ReportedOutcome.UNKNOWN, f"error {error.code}")
     if error.code in _ENDED:
         return answers.outcome_unknown(burned.request_id).result()
     raise error
+
+
+def _report(gate: Gate, burned: Burned, outcome: ReportedOutcome, detail: str = "") -> None:
+    """In the background: no client waits for it, and no cancellation stops it."""
+    gate.outcomes.report(Report(burned.jti, burned.request_id, outcome, detail))
 
 
 def _wants_progress(call: ToolCall) -> bool:

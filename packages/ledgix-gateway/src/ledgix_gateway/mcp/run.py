@@ -10,25 +10,21 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup
 
-from ledgix.client import AsyncLedgix
 from ledgix_gateway.mcp.bridge import Bridge
 from ledgix_gateway.mcp.config import Listen, McpConfig
 from ledgix_gateway.mcp.gate import Gate
 from ledgix_gateway.mcp.stdio import stdio_connection
 from ledgix_gateway.mcp.upstream import Trouble
+from ledgix_gateway.vault import Vault
 
 _SHUTDOWN: Final = 10
-_LOGGED: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 async def serve(config: McpConfig) -> None:
     """Over stdio until the client closes it, or over HTTP until SIGTERM. Raises Trouble without a server."""
-    # stdout belongs to the client.
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=_LOGGED)
-    for chatty in ("httpx2", "mcp"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    async with AsyncLedgix(config.vault.client_settings(agent_id=config.caller.agent_id)) as client:
-        gate = Gate.of(config, client)
+    vault = Vault.of(config.vault, agent_id=config.caller.agent_id)
+    gate = Gate.of(config, vault)
+    async with vault.client, vault.keeping_keys_fresh(), gate.outcomes.reporting():
         if config.listen is None:
             await _serve_stdio(gate)
         else:

@@ -18,11 +18,10 @@ import anyio
 import anyio.lowlevel
 
 from ledgix.client import AsyncLedgix
-from ledgix.client.answers import Clearance, ReportedOutcome
+from ledgix.client.answers import Clearance
 from ledgix.client.asked import CallDetails, ClearanceRequest
-from ledgix.client.errors import AnswerInvalid, ReviewPending, ReviewTimedOut, VaultError
+from ledgix.client.errors import AnswerInvalid, ReviewPending, ReviewTimedOut, VaultBusy, VaultFailed, VaultUnreachable
 from ledgix.errors import LedgixError
-from ledgix_gateway.config.vault import OutcomeReports
 from ledgix_gateway.mcp.config import McpConfig
 from ledgix_gateway.mcp.desk import Choice, Desk
 from ledgix_gateway.mcp.exactness import ToolCall
@@ -30,6 +29,9 @@ from ledgix_gateway.mcp.held import Held, Open
 
 _GRACE: Final = 5.0
 """Seconds for what the Vault is told although nobody waits any more."""
+
+AWAY: Final = (VaultUnreachable, VaultBusy, VaultFailed)
+"""The Vault gave no answer; what it was asked may stand."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Burned:
 
     call: ToolCall
     request_id: str
+    jti: str
 
 
 class Approvals:
@@ -73,17 +76,14 @@ class Approvals:
         clearance = await self._clearance(request, desk)
         try:
             await anyio.lowlevel.checkpoint()
+            return await self._burn(clearance, call)
         except anyio.get_cancelled_exc_class():
             await self._withdraw(clearance.request_id)
             raise
-        return await self._burn(clearance, call)
-
-    async def report(self, burned: Burned, outcome: ReportedOutcome, detail: str = "") -> None:
-        """Tells the Vault what became of the call, also while everything else is being cancelled."""
-        if self._config.vault.outcomes is OutcomeReports.FAILURES and outcome is ReportedOutcome.DELIVERED:
-            return
-        telling = self._client.report_outcome(outcome=outcome, request_id=burned.request_id, detail=detail)
-        await _although_cancelled(telling, f"request {burned.request_id}: reporting {outcome}")
+        except AWAY:
+            # Whether the token is spent is unknown: the same call picks the approval up, and burns it or is refused.
+            self.held.hold(Open(clearance.request_id, request))
+            raise
 
     def _request(self, call: ToolCall, session_id: str) -> ClearanceRequest:
         caller = self._config.caller
@@ -143,10 +143,10 @@ class Approvals:
         if chosen is Choice.WITHDRAW:
             await self._client.cancel(waiting.request_id, "withdrawn by the user")
             raise Withdrawn(waiting.request_id)
-        if isinstance(found, LedgixError) and not isinstance(found, ReviewTimedOut | VaultError):
+        if isinstance(found, LedgixError) and not isinstance(found, (ReviewTimedOut, *AWAY)):
             raise found
         self.held.hold(waiting)
-        if isinstance(found, VaultError):
+        if isinstance(found, AWAY):
             raise found
         raise StillOpen(waiting.request_id, anyio.current_time() - started)
 
@@ -167,7 +167,7 @@ class Approvals:
             )
         if consumed.request_id != clearance.request_id:
             raise AnswerInvalid(f"asked to burn the token of {clearance.request_id}, not of {consumed.request_id}")
-        return Burned(call, clearance.request_id)
+        return Burned(call, consumed.request_id, consumed.jti)
 
     async def _withdraw(self, request_id: str) -> None:
         telling = self._client.cancel(request_id, "cancelled by the client")
