@@ -269,7 +269,7 @@ async def test_parallel_calls_are_approved_one_by_one(client: Client, edge: Edge
 
 @pytest.mark.parametrize(
     "value",
-    ["Grüße 😀 \u2028 \x00", {"ß": [1, -0.5, 1e-7, 1.5e300, 45.0, True, None]}, "x" * 200_000],
+    ["Grüße 😀 \u2028 \x00", {"ß": [1, -0.5, 1e-7, 1.5e-300, 45.0, True, None]}, "x" * 200_000],
     ids=["unicode", "numbers", "large"],
 )
 async def test_arguments_arrive_as_they_are(client: Client, edge: Edge, value: Any) -> None:

@@ -6,14 +6,22 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx2
 import pytest
 
-from ledgix import AsyncLedgix, ClientSettings
+from ledgix import AsyncLedgix, ClearanceDenied, ClientSettings, VaultUnreachable
+from ledgix.client import ReplayMemories
+from ledgix_gateway.mcp.approvals import Approvals
+from ledgix_gateway.mcp.config import load
+from ledgix_gateway.mcp.desk import Desk
+from ledgix_gateway.mcp.exactness import read_call
 from ledgix_gateway.mcp.schemas import Schemas
+from ledgix_gateway.vault import NoMemory
 from mcp_edge import GATEWAY, Edge, refusal, text
 from running_vault import Tenant, free_port, running_vault
 
@@ -160,6 +168,63 @@ def test_without_a_server_the_gateway_says_so_and_ends(edge: Edge, upstream: Any
         assert gateway.wait(60) == 1
         assert gateway.stderr is not None
         assert said in gateway.stderr.read().decode()
+
+
+# The answer to a burn is lost
+
+
+class Losing(httpx2.AsyncBaseTransport):
+    """Loses the first burn: before the Vault hears of it, or what it answers."""
+
+    def __init__(self, *, after_commit: bool) -> None:
+        self._inner = httpx2.AsyncHTTPTransport()
+        self._after_commit = after_commit
+        self._is_first = True
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        loses = self._is_first and request.url.path == "/consume-token"
+        if loses:
+            self._is_first = False
+        if not loses or self._after_commit:
+            response = await self._inner.handle_async_request(request)
+        if loses:
+            raise httpx2.ReadError("lost")
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class Nobody:
+    """A client's request that nobody hears about."""
+
+    can_send_request = False
+
+    async def progress(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("after_commit", [False, True])
+async def test_an_approval_whose_burn_was_lost_is_good_for_one_call_at_most(edge: Edge, after_commit: bool) -> None:
+    config = load(edge.write(edge.program()))
+    raw = json.dumps({"params": {"name": "stripe_refund", "arguments": {"amount": 45, "after": after_commit}}}).encode()
+    call = read_call(raw, json.loads(raw)["params"])
+    settings = replace(config.vault.client_settings(agent_id="desk"), max_retries=0)
+    memories = ReplayMemories(received=NoMemory())
+    async with AsyncLedgix(settings, transport=Losing(after_commit=after_commit), memories=memories) as client:
+        approvals = Approvals(client, config)
+        desk = Desk(Nobody(), config.waiting, may_ask=False)  # type: ignore[arg-type]
+        with pytest.raises(VaultUnreachable):
+            await approvals.obtain(call, "s", desk)
+        assert len(approvals.held) == 1
+        if after_commit:
+            with pytest.raises(ClearanceDenied) as used:
+                await approvals.obtain(call, "s", desk)
+            assert used.value.reason_code == "approval_used"
+        else:
+            burned = await approvals.obtain(call, "s", desk)
+            assert edge.tenant.events("token.consumed")[0]["request_id"] == burned.request_id
+        assert len(approvals.held) == 0
 
 
 # Schemas
