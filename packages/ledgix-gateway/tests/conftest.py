@@ -58,11 +58,17 @@ def other_tenant(vault_and_tenants: tuple[RunningVault, list[Tenant]]) -> Tenant
     return vault_and_tenants[1][1]
 
 
-@pytest.fixture
-def tool() -> Iterator[Tool]:
-    """The tool's server; it counts."""
+@pytest.fixture(scope="session")
+def _shared_tool() -> Iterator[Tool]:
     with running_tool() as running:
         yield running
+
+
+@pytest.fixture
+def tool(_shared_tool: Tool) -> Tool:
+    """The tool's server; it has seen nothing yet."""
+    _shared_tool.reset()
+    return _shared_tool
 
 
 @pytest.fixture
@@ -76,6 +82,19 @@ def new_gateway(tenant: Tenant, tool: Tool, tmp_path: Path) -> Iterator[Callable
         yield start
 
 
+@pytest.fixture(scope="session")
+def _shared_gateway(
+    vault_and_tenants: tuple[RunningVault, list[Tenant]],
+    _shared_tool: Tool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RunningGateway]:
+    with running_gateway(vault_and_tenants[1][0], _shared_tool, tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+
+
 @pytest.fixture
-def gateway(new_gateway: Callable[..., RunningGateway]) -> RunningGateway:
-    return new_gateway()
+def gateway(_shared_gateway: RunningGateway, tool: Tool) -> RunningGateway:
+    """The usual gateway, in front of `tool`; no request has ended yet."""
+    _shared_gateway.until_idle()
+    _shared_gateway.ended.clear()
+    return _shared_gateway

@@ -7,7 +7,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,8 +83,19 @@ class Tool:
     status: int = 200
     answer: bytes = b'{"ok":true}'
     headers: list[tuple[bytes, bytes]] = field(default_factory=lambda: [(b"content-type", b"application/json")])
-    stands_still: bool = False  # takes the request and never answers
+    stands_still: bool = False  # takes the request and doesn't answer until `release`
+    answers_after_all: bool = False
+    before_answer: Callable[[], None] | None = None
+    released: threading.Event = field(default_factory=threading.Event, repr=False)
     breaks_off: bool = False  # begins an answer and ends the connection
+
+    def release(self) -> None:
+        """Ends the connections on which it stands still."""
+        self.released.set()
+
+    def reset(self) -> None:
+        """As if it had just started."""
+        self.__init__(url=self.url)  # type: ignore[misc]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         self.begun += 1
@@ -98,8 +109,13 @@ class Tool:
             more = message.get("more_body", False)
         self.seen.append(Seen(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], body))
         if self.stands_still:
-            await receive()
-            return
+            gone = asyncio.create_task(receive())
+            while not (gone.done() or self.released.is_set()):
+                await asyncio.sleep(0.01)
+            if not self.answers_after_all:
+                return
+        if self.before_answer:
+            self.before_answer()
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": self.answer, "more_body": True})
         if not self.breaks_off:
@@ -179,8 +195,8 @@ class RunningGateway:
         given = {**JSON, **({"Authorization": f"Bearer {token}"} if token else {}), **headers}
         return self.send("POST", REFUND, content=body, headers=given)
 
-    def raw(self, data: bytes, *, until_closed: bool = True, seconds: float = 20) -> bytes:
-        """The bytes that come back for these bytes."""
+    def raw(self, data: bytes, *, until: bytes = b"", seconds: float = 20) -> bytes:
+        """The bytes that come back for these bytes, until the connection is closed, or `until` is among them."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as connection:
             with contextlib.suppress(OSError):  # it was closed while we sent; what it said can still be read
                 connection.sendall(data)
@@ -191,7 +207,7 @@ class RunningGateway:
                 except ConnectionResetError:
                     return found
                 found += part
-                if not part or (not until_closed and b"\r\n\r\n" in found):
+                if not part or (until and until in found):
                     return found
 
     def configure(self, **more: Any) -> None:
@@ -200,6 +216,10 @@ class RunningGateway:
 
     def reload(self) -> bool:
         return asyncio.run_coroutine_threadsafe(self.reloads.reload(), self.loop).result(30)
+
+    def until_idle(self) -> None:
+        """Returns when no request goes on."""
+        eventually(lambda: self.current.gateway.calls == 0)
 
     def until_ended(self, count: int) -> list[Ended]:
         eventually(lambda: len(self.ended) >= count)
@@ -269,3 +289,16 @@ def raw_code(answer: bytes) -> tuple[int, str]:
     """Status and code of a raw answer."""
     head, _, body = answer.partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(body)["code"]
+
+
+def outcome_of(gateway: RunningGateway, request_id: str) -> str:
+    """What the ledger says became of a request."""
+
+    def look() -> str | None:
+        for entry in gateway.tenant.events("outcome.reported"):
+            if entry["request_id"] == request_id:
+                said: str = entry["action_metadata"]["outcome"]
+                return said
+        return None
+
+    return eventually(look)

@@ -44,6 +44,11 @@ class Gateway:
             self._uses.count -= 1
             self._uses.changed.set()
 
+    @property
+    def calls(self) -> int:
+        """How many go on."""
+        return self._uses.count
+
     async def until_unused(self) -> None:
         """Returns when no call goes on."""
         while self._uses.count:

@@ -119,8 +119,12 @@ class Inbound:
 def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Headers without those that are about one connection: the listed ones, and whatever `Connection` names."""
     kept = tuple((name.lower(), value) for name, value in headers)
-    named = {option.strip().lower() for name, value in kept if name == b"connection" for option in value.split(b",")}
+    named = _named_by_connection(kept)
     return tuple((name, value) for name, value in kept if name not in _HOP_BY_HOP and name not in named)
+
+
+def _named_by_connection(headers: Headers) -> set[bytes]:
+    return {option.strip().lower() for name, value in headers if name == b"connection" for option in value.split(b",")}
 
 
 def _refuse_ambiguous(method: str, headers: Headers) -> None:
@@ -136,6 +140,8 @@ def _refuse_ambiguous(method: str, headers: Headers) -> None:
             raise _ambiguous(f"The header {name.decode()} stands more than once.")
         seen.add(name)
     _refuse_ambiguous_framing(dict(headers))
+    if named := _named_by_connection(headers) & _LOAD_BEARING:
+        raise _ambiguous(f"Connection must not name {sorted(named)[0].decode()}: it would be lost on the way.")
 
 
 def _refuse_ambiguous_framing(by_name: dict[bytes, bytes]) -> None:
@@ -148,8 +154,6 @@ def _refuse_ambiguous_framing(by_name: dict[bytes, bytes]) -> None:
         raise _ambiguous("The only Transfer-Encoding that is accepted is chunked.")
     if not by_name.get(b"host"):
         raise _ambiguous("There must be exactly one Host header.")
-    if named := {option.strip().lower() for option in by_name.get(b"connection", b"").split(b",")} & _LOAD_BEARING:
-        raise _ambiguous(f"Connection must not name {sorted(named)[0].decode()}: it would be lost on the way.")
 
 
 _LOAD_BEARING: Final = frozenset(

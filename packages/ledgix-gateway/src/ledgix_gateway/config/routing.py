@@ -17,7 +17,7 @@ from ledgix_gateway.routes.template import Template
 
 _METHOD: Final = re.compile(r"[A-Z]+")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
-_FRAMING: Final = frozenset(("connection", "content-length", "content-type", "transfer-encoding", "upgrade"))
+_FRAMING: Final = frozenset(("connection", "content-length", "content-type", "transfer-encoding", "te", "upgrade"))
 _OWN: Final = "/.ledgix/"
 _NEVER_BOUND: Final = _FRAMING | {"host", "x-ledgix-token", "authorization"}
 

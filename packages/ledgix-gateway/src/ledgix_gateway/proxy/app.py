@@ -53,19 +53,19 @@ class Proxy:
             raise RuntimeError(f"the gateway serves HTTP, not {scope['type']}")
         visit = _visit(scope, receive, send)
         gateway = self._current.gateway
-        try:
-            with gateway.in_use():
+        with gateway.in_use():
+            try:
                 visit.inbound = Inbound.of(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"])
                 await self._serve(visit, gateway)
-        except Refusal as refused:
-            await _refuse(visit, refused.problem)
-        except Gone:
-            visit.detail = "the caller left before its request was complete"
-        except Exception:  # the door: whatever nobody foresaw refuses, and is logged for whoever has to mend it
-            logger.exception("a request failed in the gateway itself")
-            await _refuse(visit, problem(Code.INTERNAL, "The gateway failed; its log says why."))
-        finally:
-            self._on_end(visit.ended())
+            except Refusal as refused:
+                await _refuse(visit, refused.problem)
+            except Gone:
+                visit.detail = "the caller left before its request was complete"
+            except Exception:  # the door: whatever nobody foresaw refuses, and is logged for whoever has to mend it
+                logger.exception("a request failed in the gateway itself")
+                await _refuse(visit, problem(Code.INTERNAL, "The gateway failed; its log says why."))
+            finally:
+                self._on_end(visit.ended())
 
     async def _serve(self, visit: Visit, gateway: Gateway) -> None:
         inbound = visit.inbound
