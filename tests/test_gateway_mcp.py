@@ -345,6 +345,8 @@ async def raw(edge: Edge) -> AsyncIterator[Raw]:
         ('{"name":"echo","arguments":[1]}', "call_malformed"),
         ('{"name":"echo","arguments":[]}', "call_malformed"),
         ('{"name":"","arguments":{}}', "call_malformed"),
+        ('{"name":"echo","arguments":{"value":1},"_meta":7}', "call_malformed"),
+        ('{"name":"echo","arguments":{"value":1},"_meta":null}', "call_malformed"),
         ('{"name":["echo"],"arguments":{}}', "call_malformed"),
         ('{"name":"echo","arguments":{"value":1},"extra":{"value":2}}', "call_malformed"),
     ],

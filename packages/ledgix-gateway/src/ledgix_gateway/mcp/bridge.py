@@ -100,7 +100,8 @@ class Bridge:
     async def _call(self, context: Context, params: dict[str, Any]) -> dict[str, Any]:
         desk = Desk(context, self._gate.config.waiting, may_ask=self._may_ask)
         result = await call_tool(self._gate, self, raw_of(context), params, self._session_id, desk)
-        if PROTOCOL_VERSION_META_KEY in (params.get("_meta") or {}):
+        meta = params.get("_meta")
+        if isinstance(meta, dict) and PROTOCOL_VERSION_META_KEY in meta:
             result.setdefault("resultType", "complete")  # MCP 2026-07-28: every result says so
         return result
 

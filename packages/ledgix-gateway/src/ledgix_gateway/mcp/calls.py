@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import Any, Final, Protocol
 
-import anyio
 from mcp.shared.dispatcher import ProgressFnT
 from mcp.shared.exceptions import MCPError
 from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND, REQUEST_TIMEOUT
 
 from ledgix.client.answers import ReportedOutcome
-from ledgix.errors import LedgixError
+from ledgix.client.errors import VaultError, VaultRefused
+from ledgix.errors import LedgixError, TokenError
 from ledgix_gateway.mcp import answers
 from ledgix_gateway.mcp.answers import Refusal
 from ledgix_gateway.mcp.approvals import Burned, StillOpen, Withdrawn
@@ -48,8 +48,8 @@ async def call_tool(
         result = await server.call_tool(found, desk.progress if _wants_progress(found.call) else None)
     except MCPError as error:
         return _failed(gate, found, error)
-    except anyio.get_cancelled_exc_class():
-        _report(gate, found, ReportedOutcome.UNKNOWN, "cancelled by the client while it ran")
+    except BaseException:
+        _report(gate, found, ReportedOutcome.UNKNOWN, "cancelled while it ran")
         raise
     _report(gate, found, ReportedOutcome.DELIVERED)
     _log.info("called: %s", found.request_id)
@@ -71,13 +71,22 @@ async def _approved(
     except Withdrawn as withdrawn:
         return answers.withdrawn(withdrawn.request_id)
     except LedgixError as error:
-        _log.warning("no approval: %s", error)
-        return answers.of_error(error)
+        return _no_approval(error)
+
+
+def _no_approval(error: LedgixError) -> Refusal:
+    """What a denial says holds arguments, so the log has it only when something is wrong with the Vault or the key."""
+    match error:
+        case VaultRefused():
+            _log.error("the Vault refused: %d %s", error.status, error.code)
+        case VaultError() | TokenError():
+            _log.error("no approval: %s", error)
+    return answers.of_error(error)
 
 
 def _failed(gate: Gate, burned: Burned, error: MCPError) -> dict[str, Any]:
     """The server answered with an error, or not at all."""
-    _log.warning("called, and failed: %s: %s", burned.request_id, error)
+    _log.warning("called, and failed: %s: error %d", burned.request_id, error.code)
     if error.code == METHOD_NOT_FOUND:
         _report(gate, burned, ReportedOutcome.REFUSED, "the server knows no tools/call")
         raise error

@@ -74,7 +74,7 @@ class Desk:
         try:
             answer = await self._context.send_raw_request("elicitation/create", self._question(request_id))
         except MCPError as error:
-            _log.info("request %s: the client did not show the question: %s", request_id, error)
+            _log.info("request %s: the client did not show the question: error %d", request_id, error.code)
             return Choice.KEEP_WAITING
         return _chosen(answer)
 

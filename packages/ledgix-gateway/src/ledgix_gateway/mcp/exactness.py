@@ -44,6 +44,8 @@ def read_call(raw: bytes, params: Mapping[str, Any]) -> ToolCall:
     """The call in the message `raw`, whose `params` the SDK read as given. Raises CallRefused."""
     if unknown := sorted(set(params) - _MEMBERS):
         raise CallRefused("call_malformed", f"$.params.{unknown[0]} is not known to MCP; leave it out")
+    if not isinstance(params.get("_meta", {}), dict):
+        raise CallRefused("call_malformed", "$.params._meta must be an object")
     try:
         message = exact.parse_object(raw, max_depth=exact.MAX_DEPTH + _ENVELOPE_DEPTH)
         said = message.get("params")
