@@ -13,6 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from mcp.server.mcpserver import Context, MCPServer
+from mcp_types import (
+    CallToolResult,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+    TextContent,
+)
 from pydantic import BaseModel
 
 CALLS = Path(sys.argv[1])
@@ -76,6 +84,18 @@ async def asks(context: Context) -> str:
     note("asks")
     answer = await context.elicit("Sure?", Sure)
     return f"{answer.action}"
+
+
+@server.tool()
+def asks_by_result(context: Context) -> CallToolResult | InputRequiredResult:
+    """Asks the user as MCP 2026-07-28 does."""
+    note("asks_by_result", state=context.request_state or "")
+    if context.input_responses is not None:
+        answer = context.input_responses["sure"]
+        assert isinstance(answer, ElicitResult)
+        return CallToolResult(content=[TextContent(text=answer.action)])
+    form = ElicitRequestFormParams(message="Sure?", requested_schema=Sure.model_json_schema())
+    return InputRequiredResult(input_requests={"sure": ElicitRequest(params=form)}, request_state="once")
 
 
 @server.tool()

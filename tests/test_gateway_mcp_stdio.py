@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from mcp_types import ElicitResult
 
 from ledgix import AsyncLedgix, ClearanceDenied, ClientSettings, VaultUnreachable
 from ledgix.client import ReplayMemories
@@ -28,7 +29,7 @@ from running_vault import Tenant, free_port, running_vault
 pytestmark = pytest.mark.anyio
 
 ANYTHING = "rules: [{id: all, effect: approve, when: []}]"
-ALLOWED = ["echo", "environment", "hangs", "dies", "time.*"]
+ALLOWED = ["echo", "asks_by_result", "environment", "hangs", "dies", "time.*"]
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,36 @@ async def test_a_running_call_can_be_cancelled(edge: Edge) -> None:
             group.cancel_scope.cancel()
         await _until(lambda: edge.reached("hangs: cancelled"))
         assert await edge.outcome_of(edge.tenant.events("token.consumed")[0]["request_id"]) == "unknown"
+
+
+async def test_a_stateless_client_is_asked_by_a_result(edge: Edge) -> None:
+    """MCP 2026-07-28: the question whether the waiting goes on is a result, and its answer comes with the same call."""
+    answers = ["keep waiting", "come back later", "keep waiting", "withdraw the request"]
+    questions: list[str] = []
+
+    async def answer(_: Any, question: Any) -> ElicitResult:
+        questions.append(question.message)
+        return ElicitResult(action="accept", content={"choice": answers[len(questions) - 1]})
+
+    file = edge.write(edge.program(), review={"wait_seconds": 0.3, "progress_seconds": 0.1})
+    async with edge.started_by_client(file, elicitation_callback=answer) as client:
+        assert client.protocol_version == "2026-07-28"
+        later = refusal(await client.call_tool("stripe_refund", {"amount": 450}))
+        assert (later["code"], len(questions)) == ("review_pending", 2)
+        assert later["request_id"] in questions[0]
+        assert refusal(await client.call_tool("stripe_refund", {"amount": 450})) == {
+            "code": "withdrawn",
+            "request_id": later["request_id"],
+        }
+        await edge.state_of(later["request_id"], "cancelled")
+        assert not edge.reached("stripe_refund")
+
+        # The server's own question reaches the user, and each of the two calls needed an approval.
+        answers.append("sure")
+        before = len(edge.tenant.events("token.consumed"))
+        assert text(await client.call_tool("asks_by_result")) == "accept"
+        assert questions[-1] == "Sure?"
+        assert len(edge.tenant.events("token.consumed")) == before + 2
 
 
 async def _until(look: Any) -> None:

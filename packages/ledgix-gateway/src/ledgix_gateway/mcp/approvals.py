@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 import anyio
 import anyio.lowlevel
@@ -73,6 +73,8 @@ class Approvals:
     async def obtain(self, call: ToolCall, session_id: str, desk: Desk) -> Burned:
         """The call's approval, already burned. Raises LedgixError, StillOpen or Withdrawn when there is none."""
         request = self._request(call, session_id)
+        if desk.choice is not Choice.KEEP_WAITING:
+            await self._leave(request, desk.choice)
         clearance = await self._clearance(request, desk)
         try:
             await anyio.lowlevel.checkpoint()
@@ -84,6 +86,17 @@ class Approvals:
             # Whether the token is spent is unknown: the same call picks the approval up, and burns it or is refused.
             self.held.hold(Open(clearance.request_id, request))
             raise
+
+    async def _leave(self, request: ClearanceRequest, choice: Choice) -> NoReturn:
+        """What the user chose after the waiting was over."""
+        waiting = self.held.take(request)
+        if waiting is None:
+            raise Withdrawn("")
+        if choice is Choice.WITHDRAW:
+            await self._client.cancel(waiting.request_id, "withdrawn by the user")
+            raise Withdrawn(waiting.request_id)
+        self.held.hold(waiting)
+        raise StillOpen(waiting.request_id, self._config.waiting.wait_seconds)
 
     def _request(self, call: ToolCall, session_id: str) -> ClearanceRequest:
         caller = self._config.caller

@@ -24,13 +24,14 @@ from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher, progress_token_from_params
 from mcp.shared.message import SessionMessage
 from mcp.shared.transport_context import TransportContext
-from mcp_types import METHOD_NOT_FOUND, PROTOCOL_VERSION_META_KEY
+from mcp_types import METHOD_NOT_FOUND
 from mcp_types.methods import SPEC_CLIENT_METHODS
 
+from ledgix_gateway.mcp import stateless
 from ledgix_gateway.mcp.approvals import Burned
 from ledgix_gateway.mcp.calls import call_tool
 from ledgix_gateway.mcp.config import Address
-from ledgix_gateway.mcp.desk import Context, Desk
+from ledgix_gateway.mcp.desk import Choice, Context, Desk
 from ledgix_gateway.mcp.gate import Gate
 from ledgix_gateway.mcp.upstream import Trouble, open_upstream
 from ledgix_gateway.mcp.wire import raw_of
@@ -98,12 +99,15 @@ class Bridge:
                 self._idle = anyio.Event()
 
     async def _call(self, context: Context, params: dict[str, Any]) -> dict[str, Any]:
-        desk = Desk(context, self._gate.config.waiting, may_ask=self._may_ask)
-        result = await call_tool(self._gate, self, raw_of(context), params, self._session_id, desk)
-        meta = params.get("_meta")
-        if isinstance(meta, dict) and PROTOCOL_VERSION_META_KEY in meta:
-            result.setdefault("resultType", "complete")  # MCP 2026-07-28: every result says so
-        return result
+        waiting = self._gate.config.waiting
+        call, choice = stateless.answer_in(params)
+        desk = Desk(context, waiting, may_ask=self._may_ask, choice=choice)
+        result = await call_tool(self._gate, self, raw_of(context), call, self._session_id, desk)
+        if not stateless.is_stateless(params):
+            return result
+        result.setdefault("resultType", "complete")
+        may_ask = waiting.elicitation and choice is Choice.KEEP_WAITING and stateless.may_ask(params)
+        return stateless.asking(result, params, desk.link) if may_ask else result
 
     async def _pass(self, context: Context, method: str, params: Mapping[str, Any] | None) -> dict[str, Any]:
         if method not in PASSED or (method in STATELESS and isinstance(self._gate.config.upstream, Address)):

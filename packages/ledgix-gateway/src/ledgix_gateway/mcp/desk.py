@@ -33,12 +33,16 @@ class Choice(StrEnum):
 
 
 class Desk:
-    """One call's way back to its client. `said` is the highest progress so far: it must only grow (MCP, progress)."""
+    """One call's way back to its client. `choice` is what the user chose already, `said` the highest progress so far,
+    which must only grow (MCP, progress)."""
 
-    def __init__(self, context: Context, waiting: Waiting, *, may_ask: bool) -> None:
+    def __init__(
+        self, context: Context, waiting: Waiting, *, may_ask: bool, choice: Choice = Choice.KEEP_WAITING
+    ) -> None:
         self._context = context
         self._waiting = waiting
         self._may_ask = may_ask and waiting.elicitation and context.can_send_request
+        self.choice = choice
         self.said = 0.0
 
     def link(self, request_id: str) -> str:
@@ -47,14 +51,14 @@ class Desk:
 
     async def until_user_leaves(self, request_id: str) -> Choice:
         """Tells of the waiting until the user chooses something else than to wait; if they don't, it never returns."""
-        chosen = Choice.KEEP_WAITING
+        choice = Choice.KEEP_WAITING
         async with anyio.create_task_group() as group:
             group.start_soon(self._tell, request_id)
             if self._may_ask:
-                chosen = await self._ask(request_id)
-            if chosen is not Choice.KEEP_WAITING:
+                choice = await self._ask(request_id)
+            if choice is not Choice.KEEP_WAITING:
                 group.cancel_scope.cancel()
-        return chosen
+        return choice
 
     async def progress(self, progress: float, total: float | None, message: str | None) -> None:
         """The server's own progress, once the call runs: counted on from what was said while waiting."""
@@ -72,29 +76,31 @@ class Desk:
 
     async def _ask(self, request_id: str) -> Choice:
         try:
-            answer = await self._context.send_raw_request("elicitation/create", self._question(request_id))
+            asked = question(request_id, self.link(request_id))
+            answer = await self._context.send_raw_request("elicitation/create", asked)
         except MCPError as error:
             _log.info("request %s: the client did not show the question: error %d", request_id, error.code)
             return Choice.KEEP_WAITING
-        return _chosen(answer)
-
-    def _question(self, request_id: str) -> dict[str, Any]:
-        link = self.link(request_id)
-        where = f" Whoever may decide finds it at {link}." if link else ""
-        return {
-            "message": f"This call needs the approval of a person (request {request_id}).{where} Go on waiting?",
-            "requestedSchema": {
-                "type": "object",
-                "properties": {"choice": {"type": "string", "title": "What now?", "enum": list(map(str, Choice))}},
-                "required": ["choice"],
-            },
-        }
+        return chosen(answer, otherwise=Choice.KEEP_WAITING)
 
 
-def _chosen(answer: Mapping[str, Any]) -> Choice:
-    """A form that was dismissed, or that holds anything else, changes nothing."""
+def question(request_id: str, link: str) -> dict[str, Any]:
+    """The form that the user sees, as params of `elicitation/create`."""
+    where = f" Whoever may decide finds it at {link}." if link else ""
+    return {
+        "message": f"This call needs the approval of a person (request {request_id}).{where} Go on waiting?",
+        "requestedSchema": {
+            "type": "object",
+            "properties": {"choice": {"type": "string", "title": "What now?", "enum": list(map(str, Choice))}},
+            "required": ["choice"],
+        },
+    }
+
+
+def chosen(answer: Mapping[str, Any], *, otherwise: Choice) -> Choice:
+    """What the user chose; `otherwise` for a form that was dismissed or holds anything else."""
     match answer:
         case {"action": "accept", "content": {"choice": str() as choice}} if choice in tuple(Choice):
             return Choice(choice)
         case _:
-            return Choice.KEEP_WAITING
+            return otherwise
