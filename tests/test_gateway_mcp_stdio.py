@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+from mcp import MCPError
 from mcp_types import ElicitResult
 
 from ledgix import AsyncLedgix, ClearanceDenied, ClientSettings, VaultUnreachable
@@ -23,7 +24,7 @@ from ledgix_gateway.mcp.desk import Desk
 from ledgix_gateway.mcp.exactness import read_call
 from ledgix_gateway.mcp.schemas import Schemas
 from ledgix_gateway.vault import NoMemory
-from mcp_edge import GATEWAY, Edge, refusal, text
+from mcp_edge import GATEWAY, TOKEN, Edge, process, refusal, text
 from running_vault import Tenant, free_port, running_vault
 
 pytestmark = pytest.mark.anyio
@@ -199,6 +200,19 @@ def test_without_a_server_the_gateway_says_so_and_ends(edge: Edge, upstream: Any
         assert gateway.wait(60) == 1
         assert gateway.stderr is not None
         assert said in gateway.stderr.read().decode()
+
+
+@pytest.mark.parametrize("upstream", [{"command": "no-such-program"}, {"url": "http://127.0.0.1:9/mcp"}])
+async def test_over_http_clients_are_told_that_there_is_no_server(edge: Edge, upstream: Any) -> None:
+    port = free_port()
+    (edge.directory / "token").write_text(TOKEN)
+    file = edge.write(upstream, listen={"port": port, "token": {"file": "token"}})
+    edge.url = f"http://127.0.0.1:{port}/mcp"
+    with process([GATEWAY, "mcp", "--config", str(file)], port, edge.directory / "log"):
+        for _ in range(2):
+            with pytest.RaisesGroup(MCPError, flatten_subgroups=True), anyio.fail_after(60):
+                async with edge.connect(mode="legacy"):
+                    pass
 
 
 # The answer to a burn is lost

@@ -33,7 +33,7 @@ _GRACE: Final = 5.0
 AWAY: Final = (VaultUnreachable, VaultBusy, VaultFailed)
 """The Vault gave no answer; what it was asked may stand."""
 
-_log: Final = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 class StillOpen(Exception):
@@ -193,6 +193,6 @@ async def _although_cancelled(telling: Awaitable[object], what: str) -> None:
         try:
             await telling
         except LedgixError as error:
-            _log.error("%s failed: %s", what, error)
+            logger.error("%s failed: %s", what, error)
     if scope.cancelled_caught:
-        _log.error("%s took longer than %g s and was given up", what, _GRACE)
+        logger.error("%s took longer than %g s and was given up", what, _GRACE)

@@ -43,7 +43,7 @@ PASSED: Final = (frozenset(SPEC_CLIENT_METHODS) | TASKS) - {CALL}
 
 _TRANSLATED: Final = ("notifications/cancelled", "notifications/progress")  # by the dispatchers
 _LAST_ANSWERS: Final = 2.0
-_log: Final = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 class Bridge:
@@ -124,7 +124,7 @@ class Bridge:
 
     async def _client_says(self, context: Context, method: str, params: Mapping[str, Any] | None) -> None:
         if not method.startswith("notifications/"):
-            _log.warning("a notification that calls %s was dropped", method)
+            logger.warning("a notification that calls %s was dropped", method)
             return
         if method not in _TRANSLATED and self._server is not None:
             await self._server.notify(method, params, self._options())
@@ -168,7 +168,7 @@ class Bridge:
         if self._server is None:
             task_status.started()
             return
-        _log.error("%s", self._trouble)
+        logger.error("%s", self._trouble)
         await self._end()
 
     async def _end(self) -> None:

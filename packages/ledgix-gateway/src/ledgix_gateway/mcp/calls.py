@@ -21,7 +21,7 @@ from ledgix_gateway.mcp.gate import Gate
 from ledgix_gateway.outcomes import Report
 
 _ENDED: Final = (CONNECTION_CLOSED, REQUEST_TIMEOUT)
-_log: Final = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 class Server(Protocol):
@@ -41,7 +41,7 @@ async def call_tool(
     """The server's result, or one that says why there is none. Raises MCPError for the server's own errors."""
     found = await _approved(gate, server, raw, params, session_id, desk)
     if isinstance(found, Refusal):
-        _log.info("not called: %s %s", found.code, found.request_id)
+        logger.info("not called: %s %s", found.code, found.request_id)
         return found.result()
     # Burned: from here on the call may run, and this approval is good for nothing else.
     try:
@@ -52,7 +52,7 @@ async def call_tool(
         _report(gate, found, ReportedOutcome.UNKNOWN, "cancelled while it ran")
         raise
     _report(gate, found, ReportedOutcome.DELIVERED)
-    _log.info("called: %s", found.request_id)
+    logger.info("called: %s", found.request_id)
     return result
 
 
@@ -78,15 +78,15 @@ def _no_approval(error: LedgixError) -> Refusal:
     """What a denial says holds arguments, so the log has it only when something is wrong with the Vault or the key."""
     match error:
         case VaultRefused():
-            _log.error("the Vault refused: %d %s", error.status, error.code)
+            logger.error("the Vault refused: %d %s", error.status, error.code)
         case VaultError() | TokenError():
-            _log.error("no approval: %s", error)
+            logger.error("no approval: %s", error)
     return answers.of_error(error)
 
 
 def _failed(gate: Gate, burned: Burned, error: MCPError) -> dict[str, Any]:
     """The server answered with an error, or not at all."""
-    _log.warning("called, and failed: %s: error %d", burned.request_id, error.code)
+    logger.warning("called, and failed: %s: error %d", burned.request_id, error.code)
     if error.code == METHOD_NOT_FOUND:
         _report(gate, burned, ReportedOutcome.REFUSED, "the server knows no tools/call")
         raise error

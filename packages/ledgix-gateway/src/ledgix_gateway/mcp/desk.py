@@ -21,7 +21,7 @@ from ledgix_gateway.mcp.config import Waiting
 Context: TypeAlias = DispatchContext[TransportContext]
 """One request of a client, and the way back to it."""
 
-_log: Final = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 class Choice(StrEnum):
@@ -79,7 +79,7 @@ class Desk:
             asked = question(request_id, self.link(request_id))
             answer = await self._context.send_raw_request("elicitation/create", asked)
         except MCPError as error:
-            _log.info("request %s: the client did not show the question: error %d", request_id, error.code)
+            logger.info("request %s: the client did not show the question: error %d", request_id, error.code)
             return Choice.KEEP_WAITING
         return chosen(answer, otherwise=Choice.KEEP_WAITING)
 

@@ -25,7 +25,7 @@ from ledgix.formats.json import JsonObject
 _PATIENCE: Final = 10.0
 """Seconds that a list of tools may be delayed, so that rules know the arguments of the first call."""
 
-_log: Final = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 class Schemas:
@@ -43,7 +43,7 @@ class Schemas:
             for tool in tools if isinstance(tools, list) else []:
                 await self._register(tool)
         if scope.cancelled_caught:
-            _log.error("the Vault took longer than %g s to register tool schemas; the rest was left out", _PATIENCE)
+            logger.error("the Vault took longer than %g s to register tool schemas; the rest was left out", _PATIENCE)
 
     async def _register(self, tool: object) -> None:
         try:
@@ -52,10 +52,10 @@ class Schemas:
             if self._registered.get(name) == state:
                 return
             if name in self._registered:
-                _log.warning("tool %s: the server changed what it takes", name)
+                logger.warning("tool %s: the server changed what it takes", name)
             await self._client.import_tool_schemas({"tools": [listed]})
         except LedgixError as error:
-            _log.error("a tool schema was not registered: %s", error)
+            logger.error("a tool schema was not registered: %s", error)
         else:
             self._registered[name] = state
 

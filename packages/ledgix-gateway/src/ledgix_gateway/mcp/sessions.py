@@ -34,7 +34,7 @@ from ledgix_gateway.mcp.upstream import Trouble
 from ledgix_gateway.mcp.wire import RAW
 
 _IDLE: Final = 1800.0
-_log: Final = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 class Sessions:
@@ -107,16 +107,23 @@ class Sessions:
         try:
             async with transport.connect() as (read, write):
                 task_status.started()
-                assert transport.idle_scope is not None
-                with transport.idle_scope:
-                    await Bridge(self._gate, read, write).run()
-        except Trouble as trouble:
-            _log.error("a session ended: %s", trouble)
+                await self._bridge(transport, Bridge(self._gate, read, write))
+        except Exception:
+            # This session ends, and what it had under way; the others go on.
+            logger.exception("a session ended by an error of the gateway")
         finally:
             del self._open[session_id]
             if not transport.is_terminated:
                 with anyio.CancelScope(shield=True):
                     await transport.terminate()
+
+    async def _bridge(self, transport: StreamableHTTPServerTransport, bridge: Bridge) -> None:
+        assert transport.idle_scope is not None
+        with transport.idle_scope:
+            try:
+                await bridge.run()
+            except Trouble as trouble:
+                logger.error("a session ended: %s", trouble)
 
 
 def _security(listen: Listen) -> TransportSecuritySettings:
