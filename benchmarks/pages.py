@@ -126,7 +126,7 @@ async def _fill(vault: Vault, caller: ApiKey, clock: Clock) -> None:
 def _record(vault: Vault, made: list[Clearance], unit: Unit) -> Outcome[None]:
     for each in made:
         begun = each.begun(unit.now, vault.settings.jwt_ttl, DAYS * 86_400)
-        record_new(unit, begun, intent_of(begun, EventKind.CLEARANCE_DECIDED), ReviewSettings())
+        record_new(unit, begun, intent_of(begun, EventKind.CLEARANCE_DECIDED), ReviewSettings(), unit.now)
     return Outcome(None)
 
 

@@ -30,6 +30,7 @@ from running_vault import Tenant, free_port, running_vault
 pytestmark = pytest.mark.anyio
 
 ANYTHING = "rules: [{id: all, effect: approve, when: []}]"
+SHELF = "rules: [{id: few, effect: deny, when: [args.count > 12]}, {id: all, effect: approve, when: []}]"
 ALLOWED = ["echo", "asks_by_result", "environment", "hangs", "dies", "time.*"]
 
 
@@ -43,6 +44,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     with running_vault(tmp_path_factory.mktemp("vault")) as (_, [tenant]):
         tenant.register_refunds()
         tenant.register("rest", definition=ANYTHING, tools=ALLOWED)
+        tenant.register("shelf", definition=SHELF, tools=["shelf.*"])
         yield tenant
 
 
@@ -79,6 +81,17 @@ async def test_from_the_client_to_the_server_and_back(edge: Edge, mode: Any, rev
         assert lost["code"] == "outcome_unknown"
         assert await edge.outcome_of(lost["request_id"]) == "unknown"
     assert [call["amount"] for call in edge.reached("stripe_refund")] == [45, 450]
+
+
+async def test_a_server_made_with_fastmcp(edge: Edge) -> None:
+    shelf = str(Path(__file__).with_name("fastmcp_shelf.py"))
+    file = edge.write({"command": sys.executable, "args": [shelf, str(edge.calls_file)]}, tool_prefix="shelf.")
+    async with edge.started_by_client(file) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["take"]
+        taken = await client.call_tool("take", {"item": "ß", "count": 2})
+        assert taken.structured_content == {"item": "ß", "count": 2}
+        assert refusal(await client.call_tool("take", {"item": "bomb", "count": 13}))["code"] == "denied"
+    assert [(call["item"], call["count"]) for call in edge.reached("take")] == [("ß", 2)]
 
 
 async def test_a_server_from_pypi(edge: Edge) -> None:

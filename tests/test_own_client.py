@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,9 @@ from ledgix import (
     TokenMismatch,
     TokenReplayed,
     VaultRefused,
+    VaultUnreachable,
 )
+from ledgix.client.flow import Clock
 from running_vault import Tenant, decide_soon, succeeded
 
 APPROVED, REVIEWED, DENIED = {"amount": 45}, {"amount": 450}, {"amount": 4500}
@@ -286,6 +289,32 @@ def test_cleared_block(client: Ledgix) -> None:
         assert ledgix.current_token() == clearance.token
     with pytest.raises(ClearanceDenied), ledgix.cleared(TOOL, DENIED, client=client):
         pytest.fail("entered without an approval")
+
+
+# Keys that are kept fresh
+
+
+def test_an_edge_outlives_its_vault_as_long_as_its_keys_are_fresh(fresh_vault: Callable[..., Any]) -> None:
+    running, (tenant,) = fresh_vault()
+    tenant.register_refunds()
+    passed = [0.0]
+    clock = Clock(monotonic=lambda: passed[0])
+    token = str(tenant.agent.ask(TOOL, APPROVED)["token"])
+    with Ledgix(settings_for(tenant, jwks_ttl_seconds=100, max_retries=0), clock=clock) as edge:
+        assert edge.refresh_keys()
+        passed[0] = 90
+        assert edge.refresh_keys()
+        running.stop()
+        passed[0] = 180  # the keys are 90 seconds old
+        with pytest.raises(VaultUnreachable):
+            edge.refresh_keys()
+        assert edge.verify_token(token, once=False).tool == TOOL
+        passed[0] = 190
+        with pytest.raises(VaultUnreachable):
+            edge.verify_token(token, once=False)
+        running.start()
+        assert edge.refresh_keys()
+        assert edge.verify_token(token, once=False).tool == TOOL
 
 
 # The same, asynchronously

@@ -38,7 +38,7 @@ def test_the_first_request(scene: Scene, page: Page, shot: Shot, tmp_path: Path)
     assert "LEDGIX_VAULT_API_KEY=lgx_" in environment
     shot(page, "3 the key")
     page.get_by_role("link", name="I have copied them").click()
-    page.get_by_role("button", name="Use this").first.click()
+    page.locator("form", has_text="stripe_refund").get_by_role("button", name="Use this").click()
     expect(page.get_by_role("status").get_by_text("is in force")).to_be_visible()
     shot(page, "4 a policy")
 

@@ -270,7 +270,7 @@ def running_gateway(
 
     with listen() as listener:
         port = listener.getsockname()[1]
-        settings = uvicorn_settings(None, config)  # type: ignore[arg-type]  # known once the loop runs
+        settings = uvicorn_settings(None, config, ended.append)  # type: ignore[arg-type]  # known once the loop runs
         settings.load()
         with in_thread(settings, listener, around) as (_, current, reloads, loop):
             yield RunningGateway(f"http://127.0.0.1:{port}", port, path, tenant, tool, ended, current, reloads, loop)

@@ -10,6 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -110,6 +111,13 @@ def test_replay(gateway: RunningGateway) -> None:
     assert gateway.refund(token).status_code == 200
     answers = [gateway.refund(token) for _ in range(3)]
     assert [(answer.status_code, code(answer)) for answer in answers] == [(409, "token_already_consumed")] * 3
+
+
+def test_one_token_many_times_at_once(gateway: RunningGateway) -> None:
+    token = gateway.token()
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: gateway.refund(token).status_code, range(32)))
+    assert sorted(answers) == [200] + [409] * 31
 
 
 @pytest.mark.parametrize(
@@ -473,7 +481,12 @@ def test_trailers_are_no_headers(gateway: RunningGateway) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="],
+        [
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        ],
         ["Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA"],
     ],
 )
@@ -512,6 +525,7 @@ def test_a_slow_head(new_gateway: Callable[..., RunningGateway], gateway: Runnin
     slow = new_gateway(limits={"head_seconds": 0.3})
     began = time.monotonic()
     assert raw_code(slow.raw(b"POST /v1/charges/ch_1/refunds HTTP/1.1\r\nHost: x\r\n")) == (408, "head_too_slow")
+    assert [(ended.verdict, ended.code) for ended in slow.ended] == [("refused", "head_too_slow")]
     assert slow.raw(b"") == b""
     assert time.monotonic() - began < 10
 

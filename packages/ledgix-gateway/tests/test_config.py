@@ -122,6 +122,8 @@ MISTAKES = [
     (with_route(types={"charge_id": "date"}), "routes[0].types.charge_id"),
     (with_route(mode="ask", body="digest"), "routes[0].mode"),
     (with_route(open=True), "routes[0].tool"),
+    (with_route(websocket=True), "routes[0].websocket"),
+    (with_route(websocket=True, method="GET", mode="observe"), "routes[0].websocket"),
     (usual(routes=[{name: value for name, value in ROUTE.items() if name != "tool"}]), "routes[0].tool"),
     ("vault: [", "gateway, line 1, column 9"),
     ("a: 1\na: 2", "gateway, line 2, column 1"),

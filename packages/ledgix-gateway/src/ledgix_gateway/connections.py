@@ -19,6 +19,8 @@ from typing import Any, ClassVar, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ledgix_gateway.codes import Code, problem
+from ledgix_gateway.ended import Ended, OnEnd, Verdict
+from ledgix_gateway.errors import Problem
 from ledgix_gateway.proxy.replies import drawn
 
 LONGEST_HEAD: Final = 65_536
@@ -31,6 +33,7 @@ class Bounds:
 
     head_seconds: float
     connections: int
+    on_end: OnEnd  # hears of requests that never become one
 
 
 class _TargetRefused(Exception):
@@ -52,7 +55,7 @@ class Connections(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self.bounds.connections:
             said = problem(Code.GATEWAY_BUSY, "There are as many connections as there may be.", retry_after=1)
-            self._answer(*drawn(said))
+            self._answer(said)
             return
         self._time_head()
 
@@ -91,7 +94,7 @@ class Connections(HttpToolsProtocol):
         if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
             self.transport.close()
             return
-        self._answer(*drawn(problem(Code.HEAD_AMBIGUOUS, msg)))
+        self._answer(problem(Code.HEAD_AMBIGUOUS, msg))
 
     def _time_head(self) -> None:
         self._head_timer = self.loop.call_later(self.bounds.head_seconds, self._head_is_late)
@@ -108,14 +111,16 @@ class Connections(HttpToolsProtocol):
             self._time_head()
         elif self._head_bytes:
             seconds = self.bounds.head_seconds
-            self._answer(*drawn(problem(Code.HEAD_TOO_SLOW, f"The head must be here within {seconds:g} seconds.")))
+            self._answer(problem(Code.HEAD_TOO_SLOW, f"The head must be here within {seconds:g} seconds."))
         else:
             self.transport.close()
 
-    def _answer(self, status: int, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:
+    def _answer(self, said: Problem) -> None:
         """Writes an answer without an application, and closes."""
         if self.transport.is_closing():
             return
+        self.bounds.on_end(Ended(Verdict.REFUSED, said.status, method="", code=said.code, detail=said.detail))
+        status, headers, body = drawn(said)
         lines = [b"HTTP/1.1 %d \r\n" % status, *(b"%s: %s\r\n" % header for header in headers)]
         self.transport.write(b"".join((*lines, b"connection: close\r\n\r\n", body)))
         self.transport.close()

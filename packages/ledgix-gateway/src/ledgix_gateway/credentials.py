@@ -38,9 +38,14 @@ _OURS: Final = frozenset(
         b"x-http-method-override",
         b"x-http-method",
         b"x-method-override",
+        b"sec-websocket-accept",
+        b"sec-websocket-extensions",
+        b"sec-websocket-key",
+        b"sec-websocket-protocol",
+        b"sec-websocket-version",
     )
 )
-"""Set by us, or never forwarded: some frameworks let the last ones replace method and path after they were checked."""
+"""Set by us, or never forwarded: some frameworks let some of them replace method and path after they were checked."""
 
 
 @dataclass(frozen=True, slots=True)

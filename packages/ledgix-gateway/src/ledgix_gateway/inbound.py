@@ -33,6 +33,8 @@ _LISTS: Final = frozenset(
         b"if-none-match",
         b"pragma",
         b"prefer",
+        b"sec-websocket-extensions",
+        b"sec-websocket-protocol",
         b"te",
         b"tracestate",
         b"trailer",

@@ -11,7 +11,7 @@ from typing import Final
 
 from ledgix_gateway.ended import Ended, Verdict
 
-_QUIET: Final = ("uvicorn", "aiohttp", "asyncio", "httpx2", "httpcore2", "hpack")
+_QUIET: Final = ("aiohttp", "asyncio", "httpx2", "httpcore2", "hpack")
 calls = logging.getLogger("ledgix_gateway.calls")
 
 
@@ -32,6 +32,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # what callers do wrong, `log_ended` says
     logging.captureWarnings(True)
 
 

@@ -58,6 +58,8 @@ def _route(route: Route) -> Iterator[str]:
         yield f"    {name:<20} {source}"
     if not hashed(route):
         yield "    {}                   no arguments"
+    if route.websocket:
+        yield "    opens a WebSocket; its messages are not hashed"
     if route.agent_header:
         yield f"    the token's agent must be the one in {route.agent_header}"
 

@@ -28,6 +28,7 @@ from ledgix_gateway.gateway import Gateway
 from ledgix_gateway.proxy.app import Proxy
 from ledgix_gateway.proxy.current import Current
 from ledgix_gateway.proxy.held import HeldCalls
+from ledgix_gateway.upstream.exchange import LARGEST_MESSAGE
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def serve(path: Path, announce: Callable[[str], None], on_end: OnEnd) -> None:
 
 async def _serve(path: Path, config: Config, listener: socket.socket, ready: Callable[[], None], on_end: OnEnd) -> None:
     async with proxying(config, on_end) as (proxy, current):
-        server = _Server(uvicorn_settings(proxy, config), ready)
+        server = _Server(uvicorn_settings(proxy, config, on_end), ready)
         reloads = Reloads(path, current, config)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, reloads.now.set)
@@ -76,13 +77,15 @@ async def proxying(config: Config, on_end: OnEnd) -> AsyncIterator[tuple[Proxy, 
         await current.aclose()
 
 
-def uvicorn_settings(proxy: Proxy, config: Config) -> uvicorn.Config:
+def uvicorn_settings(proxy: Proxy, config: Config, on_end: OnEnd) -> uvicorn.Config:
     """How uvicorn serves the proxy: HTTP/1.1 with bounds on heads and connections, and nothing added to answers."""
-    bounds = Bounds(config.limits.head_seconds, config.limits.connections)
+    bounds = Bounds(config.limits.head_seconds, config.limits.connections, on_end)
     return uvicorn.Config(
         proxy,
         http=type("BoundConnections", (Connections,), {"bounds": bounds}),
-        ws="none",
+        ws="websockets-sansio" if _has_websockets(config) else "none",
+        ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -130,7 +133,7 @@ class Reloads:
             logger.error("the new configuration can't be used, so the old one stays: %s", error)
             return False
         if _fixed(config) != self._fixed:
-            logger.warning("listen, head_seconds, connections and ask.calls change at the next start only")
+            logger.warning("listen, head_seconds, connections, ask.calls and a first WebSocket route need a restart")
         await self._current.replace(Gateway.open(config))
         logger.info("the new configuration is in use: %d routes", len(config.table.routes))
         return True
@@ -138,7 +141,12 @@ class Reloads:
 
 def _fixed(config: Config) -> tuple[object, ...]:
     """What a running process can't change."""
-    return config.listen, config.limits.head_seconds, config.limits.connections, config.ask.calls
+    limits = config.limits
+    return config.listen, limits.head_seconds, limits.connections, config.ask.calls, _has_websockets(config)
+
+
+def _has_websockets(config: Config) -> bool:
+    return any(route.websocket for route in config.table.routes)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

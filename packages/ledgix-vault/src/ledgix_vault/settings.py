@@ -137,7 +137,11 @@ class Settings(BaseSettings):
         description="Seconds within which the Vault promises that a checkpoint covers an entry.",
     )
     mint_window: int = Field(
-        default=300, ge=0, le=86400, description="Seconds after an approval for which `/mint-token` may repeat it."
+        default=300,
+        ge=0,
+        le=86400,
+        description="Seconds after an approval, or after the report that its outcome is unknown, in which `/mint-token`"
+        " may decide it anew.",
     )
     delegation_window: int = Field(
         default=3600, ge=0, le=604800, description="Seconds after its hand-out for which an approval may be a parent."

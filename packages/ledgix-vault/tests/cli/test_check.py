@@ -510,6 +510,15 @@ EDITS = {
         f"DELETE FROM request_total WHERE tenant_id = {ACME} AND dimension = 'tool'",
         "the total of requests (tool 'stripe_refund'",
     ),
+    "a time": (
+        f"UPDATE request_total SET requests = requests + 1 WHERE tenant_id = {ACME} AND dimension = 'time'",
+        "the times of decisions (hour",
+    ),
+    "a time that can't be": (
+        f"UPDATE request_total SET name = '4' WHERE tenant_id = {ACME} AND dimension = 'time' AND name != ''",
+        "within '4'",
+    ),
+    "times gone": (f"DELETE FROM request_total WHERE tenant_id = {ACME} AND dimension = 'time'", "are of 0 requests"),
     "another tenant's request": (f"UPDATE clearance SET tenant_id = {OTHER} WHERE {DENIED}", "its row is missing"),
     # reviews
     "a review's end": (f"UPDATE review SET status = 'approved' WHERE {PENDING}", "no entry ended it"),

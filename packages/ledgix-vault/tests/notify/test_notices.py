@@ -15,8 +15,9 @@ from ledgix_vault.limits.findings import Finding, Result, becomes_low
 from ledgix_vault.notices.kinds import Channel, NoticeKind
 from ledgix_vault.notices.quiet import DAYS, QuietHours
 from ledgix_vault.notices.retry import GIVE_UP_AFTER, LONGEST_WAIT, next_attempt
-from ledgix_vault.notices.settings import MASK, NO_NOTIFICATIONS, Hands, NotificationSettings
+from ledgix_vault.notices.settings import NO_NOTIFICATIONS, Hands, NotificationSettings
 from ledgix_vault.policy.effect import Effect
+from ledgix_vault.write_only import MASK
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -42,6 +42,17 @@ async def consumed(vault: House) -> Any:
     return asked
 
 
+async def retried(vault: House) -> Any:
+    """A call whose outcome is unknown, and may be tried once more."""
+    await vault.register(
+        definition="rules: [{id: all, effect: approve, when: []}]\nretry_after_unknown: true\n"
+        "limits: [{id: budget, sum: args.amount, window: 24h, max: 90}]"
+    )
+    asked = await consumed(vault)
+    await vault.report(asked, Reported.UNKNOWN)
+    return asked
+
+
 async def a_confirmed_version(vault: House) -> Any:
     return await vault.confirm((await vault.draft("Refunds must not exceed $10")).version)
 
@@ -76,6 +87,7 @@ CASES = {
     ),
     "consume": Case(lambda vault, asked, key: vault.consume(asked, key=key), prepare=lambda vault: vault.ask()),
     "mint": Case(lambda vault, asked, key: vault.mint(asked, key=key), prepare=lambda vault: vault.ask()),
+    "retry after unknown": Case(lambda vault, asked, key: vault.mint(asked, key=key), prepare=retried),
     "register a policy": Case(
         lambda vault, _, key: vault.register("Amounts above 10 USD need review", policy_id="small", key=key)
     ),

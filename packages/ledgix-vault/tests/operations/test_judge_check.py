@@ -99,8 +99,8 @@ EDITS = {
     ),
     "an outcome while it waits": (f"UPDATE clearance SET outcome = 'approved' WHERE {WAITING}", "outcome"),
     "a review while it waits": (
-        "INSERT INTO review SELECT tenant_id, request_id, 'pending', requested_at, requested_at, 1, NULL, NULL, '', x'00',"
-        f" '[]', '[]', NULL FROM clearance WHERE {WAITING}",
+        "INSERT INTO review SELECT tenant_id, request_id, 'pending', requested_at, requested_at, 1, NULL, NULL, '',"
+        f" x'00', '[]', '[]', NULL FROM clearance WHERE {WAITING}",
         "needed none",
     ),
     "a review's opening": (f"UPDATE review SET opened_at = opened_at - 1 WHERE {LEFT}", "time of opening"),

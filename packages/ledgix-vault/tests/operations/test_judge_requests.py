@@ -10,8 +10,10 @@ import pytest
 from vault_testing.fake_model import API_KEY, MODEL, Asked, FakeModel, Mode, Said, denies, fake_model, objects
 from vault_testing.faults import Fault
 from vault_testing.house import House, told
+from vault_testing.invariants import check_invariants
 
 from ledgix.formats.events import ConfidenceBucket
+from ledgix_vault.clearance.overview import Range
 from ledgix_vault.errors import Conflict, Forbidden, Invalid, Unavailable
 from ledgix_vault.keys.sealing import Seal
 from ledgix_vault.operations.activate_policy_version import activate_policy_version
@@ -19,6 +21,7 @@ from ledgix_vault.operations.add_document import add_document
 from ledgix_vault.operations.confirm_policy_version import Marks, confirm_policy_version
 from ledgix_vault.operations.draft_policy_version import draft_policy_version
 from ledgix_vault.operations.judge_requests import claim_judgements, judge_request
+from ledgix_vault.operations.read_overview import read_overview
 from ledgix_vault.operations.steps.documents import Incoming
 from ledgix_vault.operations.steps.drafting import Registration, SourceRef
 from ledgix_vault.sources.document import MediaKind, Origin
@@ -75,8 +78,6 @@ class Gifts:
 
 @pytest.fixture
 def judged_vault(new_vault: Any, model: FakeModel) -> Iterator[House]:
-    from vault_testing.invariants import check_invariants
-
     house = new_vault(judge_hosts=model.host, judge_deadline=5)
     yield house
     if house.is_open:
@@ -114,6 +115,22 @@ async def test_the_decision_names_its_judge_and_what_it_saw(gifts: Gifts) -> Non
     assert len(decision.judgement["inputs_sha256"]) == 64
     assert [each["finding"] for each in decision.judgement["told"]] == ["allowed"] * 3
     assert API_KEY not in str(decision.judgement)
+
+
+async def test_how_long_it_took(gifts: Gifts) -> None:
+    """From asking to the verdict; what was cancelled before is never measured, and still counted for `check`."""
+    await gifts.prepare()
+    cancelled = await gifts.ask()
+    await gifts.house.deny(cancelled)
+    asked = await gifts.ask()
+    gifts.house.clock.advance(2.5)
+    await gifts.house.judge_what_waits()
+    assert (await gifts.house.poll(asked))["status"] == "approved"
+    seen: Any = await read_overview(gifts.house.core, gifts.house.owner, Range.DAY)
+    judge = seen["decision_times"]["judge"]
+    assert (judge["measured"], judge["median_within_ms"]) == (1, 3000)
+    assert seen["decision_times"]["rules"]["measured"] == 0
+    check_invariants(gifts.house, by_own_check=True)
 
 
 async def test_a_mint_is_impossible(gifts: Gifts) -> None:

@@ -14,8 +14,15 @@ from vault_testing.faults import Fault
 from vault_testing.house import Answer, House, Template
 from vault_testing.invariants import check_invariants
 
+from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.errors import CallerError, Unavailable
 from ledgix_vault.tenancy.scopes import Preset
+
+RULES = """
+rules:
+  - {id: large, effect: review, when: [args.amount > 100]}
+  - {id: small, effect: approve, when: [args.amount <= 100]}
+"""
 
 
 @dataclass
@@ -55,6 +62,12 @@ class Story:
 
     async def mint(self, number: int) -> None:
         self.asked.append(await self.vault.mint(self.one(number), key=f"mint {number}"))
+
+    async def lose(self, number: int) -> None:
+        await self.vault.report(self.one(number), list(Reported)[number % 3], key=f"report {number}")
+
+    async def allow_retries(self, number: int) -> None:
+        await self.vault.register(definition=RULES if number % 2 else f"{RULES}retry_after_unknown: true\n")
 
     async def quorum(self, number: int) -> None:
         await self.vault.change(quorum=number % 3 + 1)

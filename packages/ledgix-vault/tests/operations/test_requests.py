@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 from vault_testing.house import House
 
 from ledgix_vault.clearance.decision import DeciderType, Outcome
+from ledgix_vault.clearance.decision_times import LONGER, Times, add_up_times, bound_of
 from ledgix_vault.clearance.overview import Range, add_up, quantile
+from ledgix_vault.clearance.reports import Reported
 from ledgix_vault.clearance.searching import Sought, read_sought
 from ledgix_vault.errors import Invalid, MissingScope, NotFound
 from ledgix_vault.operations.read_ledger import Wanted, prove_bundle
@@ -22,6 +27,7 @@ from ledgix_vault.store import requests
 from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.people import Role
 from ledgix_vault.tenancy.scopes import Preset
+from ledgix_vault.times import rfc3339
 
 pytestmark = pytest.mark.anyio
 
@@ -168,6 +174,49 @@ async def test_one_request_with_everything(vault: House) -> None:
     assert str(fetched["token"]) not in str(detail)
 
 
+RETRIED = "rules: [{id: all, effect: approve, when: []}]\nretry_after_unknown: true\n"
+
+
+async def seen(vault: House, asked: Any) -> Any:
+    return await read_request(vault.core, vault.owner, str(asked["request_id"]))
+
+
+@pytest.mark.parametrize("outcome", Reported)
+async def test_a_reported_outcome_with_who_said_so(outcome: Reported, vault: House) -> None:
+    await vault.register(definition=RETRIED)
+    asked, gateway = await vault.ask(), await vault.key(Preset.GATEWAY, "the edge")
+    assert ((await seen(vault, asked))["reported"], (await seen(vault, asked))["retry"]) == (None, None)
+    await vault.report(asked, outcome, by=gateway, detail="said the receiver")
+    detail = await seen(vault, asked)
+    assert (detail["reported"]["outcome"], detail["reported"]["detail"]) == (outcome, "said the receiver")
+    assert detail["reported"]["reported_by"]["name"] == "the edge"
+    step = detail["timeline"][-1]
+    assert (step["kind"], step["outcome"], step["reason"]) == ("outcome.reported", outcome, "said the receiver")
+    assert (detail["retry"] is not None) == (outcome is Reported.UNKNOWN)
+    redacted: Any = await read_request(vault.core, await vault.key(Preset.AGENT), str(asked["request_id"]))
+    assert (redacted["reported"]["outcome"], redacted["reported"]["detail"]) == (outcome, "")
+    assert redacted["reported"]["reported_by"] == {}
+    assert "said the receiver" not in str(redacted)
+
+
+async def test_what_can_be_done_about_an_unknown_outcome(vault: House) -> None:
+    asked = await vault.ask()
+    await vault.report(asked, Reported.UNKNOWN)
+    assert (await seen(vault, asked))["retry"] == {"state": "not_allowed", "until": None, "request_id": ""}
+    await vault.register(definition=RETRIED)
+    possible = (await seen(vault, asked))["retry"]
+    assert (possible["state"], possible["until"]) == ("possible", rfc3339(vault.clock.now + 300_000_000))
+    retry = await vault.mint(asked)
+    assert (await seen(vault, asked))["retry"] == {"state": "used", "until": None, "request_id": retry["request_id"]}
+    assert (await seen(vault, retry))["timeline"][0]["after_outcome"] == "unknown"
+    await vault.report(retry, Reported.UNKNOWN)
+    assert (await seen(vault, retry))["retry"]["state"] == "none"
+    late = await vault.ask()
+    await vault.report(late, Reported.UNKNOWN)
+    vault.clock.advance(301)
+    assert (await seen(vault, late))["retry"]["state"] == "over"
+
+
 async def test_relatives(vault: House) -> None:
     await vault.register(*RULES)
     asked = await vault.ask(45)
@@ -221,6 +270,70 @@ async def test_the_figures_of_an_overview(vault: House) -> None:
     for wider, steps in ((Range.WEEK, 28), (Range.MONTH, 30)):
         seen = await read_overview(vault.core, vault.owner, wider)
         assert (seen["requests"], len(seen["steps"])) == (5, steps)
+
+
+async def test_how_long_decisions_took(vault: House) -> None:
+    """Within bounds, from the operation's look at the clock to the end of its group; a denial and a review count."""
+    await vault.register(*RULES)
+    for step, amounts in ((0, [45] * 10), (2500, [4500]), (40_000_000, [450])):
+        vault.clock.step = step
+        for amount in amounts:
+            await vault.ask(amount)
+        vault.clock.step = 0
+    seen: Any = await read_overview(vault.core, vault.owner, Range.DAY)
+    rules, judge = seen["decision_times"]["rules"], seen["decision_times"]["judge"]
+    assert (rules["measured"], rules["median_within_ms"]) == (12, 1)
+    assert rules["p95_within_ms"] >= 40_000
+    assert sum(step["measured"] for step in rules["steps"]) == 12
+    assert [step["median_within_ms"] for step in rules["steps"] if step["measured"]] != []
+    assert (judge["measured"], judge["median_within_ms"], judge["p95_within_ms"]) == (0, None, None)
+    assert len(rules["steps"]) == len(judge["steps"]) == 24
+    stranger: Any = await read_overview(vault.core, vault.stranger, Range.DAY)
+    assert stranger["decision_times"]["rules"]["measured"] == 0
+
+
+async def test_a_mint_is_timed_too_and_a_retry_is_not(vault: House) -> None:
+    await vault.register(*RULES)
+    asked = await vault.ask(45)
+    await vault.mint(asked)
+    await vault.ask(4500, key="once")
+    await vault.ask(4500, key="once")
+    seen: Any = await read_overview(vault.core, vault.owner, Range.DAY)
+    assert seen["decision_times"]["rules"]["measured"] == 3
+
+
+def test_a_time_counts_at_the_bound_that_it_does_not_exceed() -> None:
+    named = {took: bound_of(took) for took in (-5, 0, 1000, 1001, 2000, 7_000_000, 7_000_001, 10**14)}
+    assert named == {
+        -5: "1",
+        0: "1",
+        1000: "1",
+        1001: "2",
+        2000: "2",
+        7_000_000: "7000",
+        7_000_001: "10000",
+        10**14: LONGER,
+    }
+
+
+@given(st.lists(st.integers(0, 10**11), min_size=1))
+def test_no_figure_is_better_than_what_was(took: list[int]) -> None:
+    """Each is the smallest bound that the true quantile doesn't exceed."""
+    times = Times.of(Counter(map(bound_of, took)))
+    assert times.measured == len(took)
+    for share, within in ((0.5, times.median_within), (0.95, times.p95_within)):
+        truly = quantile(took, share)
+        assert truly is not None
+        assert bound_of(truly) == (LONGER if within is None else str(within))
+
+
+def test_times_of_hours_and_of_days() -> None:
+    hour = 494_445
+    rows = [(hour - 1, "1", 3), (hour, "5", 1), (hour + 1, "5", 1)]
+    times = add_up_times(Range.DAY, hour, rows)
+    assert times.whole == Times(5, 1, 5)
+    assert times.steps[-2:] == (Times(3, 1, 1), Times(2, 5, 5))
+    assert set(times.steps[:-2]) == {Times(0, None, None)}
 
 
 async def test_budgets_that_all_share(vault: House) -> None:

@@ -39,7 +39,7 @@ from ledgix_vault.sign_on.provider import ProviderFailed
 from ledgix_vault.store.logs import read_entries
 from ledgix_vault.tenancy.people import Assurance, Role
 from ledgix_vault.tenancy.scopes import Scope
-from ledgix_vault.tenancy.sign_on import MASK
+from ledgix_vault.write_only import MASK, hash_of_sealed
 
 pytestmark = pytest.mark.anyio
 ADDRESS = "192.0.2.1"
@@ -427,7 +427,7 @@ async def test_the_secret_is_in_no_entry_and_no_answer(visit: Visit) -> None:
         lambda connection: read_entries(connection, tenant_id, newest=1, published=0)
     )
     assert entry["action_metadata"]["settings"] == "single_sign_on"
-    assert entry["action_metadata"]["after"]["sealed_secret_sha256"] == settings.secret_hash
+    assert entry["action_metadata"]["after"]["sealed_secret_sha256"] == hash_of_sealed(settings.sealed_secret)
     assert "s3cret" not in str(entry)
 
 

@@ -52,6 +52,11 @@ FLAWS = {
     "rules: []\nrule: []": [(2, 1, "unknown member `rule`")],
     "rules: []\notherwise: maybe": [(2, 12, "`maybe` is no effect")],
     "rules: []\notherwise: no": [(2, 12, "reads as true or false")],
+    "rules: []\nretry_after_unknown: yes": [(2, 22, "must be true or false")],
+    "rules: []\nretry_after_unknown: 'true'": [(2, 22, "must be true or false")],
+    "rules: []\nretry_after_unknown: [true]": [(2, 22, "must be true or false")],
+    "rules: []\nretry_after_unknown: 1": [(2, 22, "must be true or false")],
+    "retry_after_unknown: true": [(1, 1, "says nothing")],
     "rules: [{id: a, effect: deny}]": [(1, 9, "`when` is missing")],
     "rules: [{id: a, effect: deny, when: args.a == 1}]": [(1, 37, "must be a list")],
     "rules: [{id: 1, effect: deny, when: []}]": [
@@ -109,7 +114,7 @@ def test_a_problem_reads_as_a_sentence_and_as_json() -> None:
     (problem,) = refused.value.problems
     assert str(problem) == (
         "line 2, column 1: the definition: unknown member `rule` Known fields: rules, otherwise, action_category,"
-        " tables, limits, destinations, registers, judge."
+        " tables, limits, destinations, registers, judge, retry_after_unknown."
     )
     assert problem.to_json() == {
         "message": "unknown member `rule`",
@@ -118,7 +123,7 @@ def test_a_problem_reads_as_a_sentence_and_as_json() -> None:
         "where": "the definition",
         "known_fields": [
             *("rules", "otherwise", "action_category"),
-            *("tables", "limits", "destinations", "registers", "judge"),
+            *("tables", "limits", "destinations", "registers", "judge", "retry_after_unknown"),
         ],
     }
 

@@ -8,6 +8,8 @@ import pytest
 
 from ledgix_vault.policy.difference import Turn, difference
 from ledgix_vault.policy.model import PolicyDocument
+from ledgix_vault.web.dashboard.shown.changes import shown_changes
+from ledgix_vault.web.dashboard.shown.rules import shown_policy
 
 Draft = Callable[..., PolicyDocument]
 BEFORE = """
@@ -109,3 +111,17 @@ def test_as_data(draft: Draft, before: PolicyDocument) -> None:
         "only_wording": False,
         "text": "~ otherwise: review → deny",
     }
+
+
+def test_a_retry_that_is_allowed_and_no_more(draft: Draft, before: PolicyDocument) -> None:
+    after = draft(definition=BEFORE + "retry_after_unknown: true\n")
+    assert difference(before, after).text == "+ one retry after the outcome unknown: true"
+    assert difference(after, before).text == "- one retry after the outcome unknown: true"
+    (shown,), only_wording = shown_changes(before, after)
+    assert not only_wording
+    assert (shown.head, shown.before) == ("Retry after an unknown outcome", "")
+    assert "tried once more" in shown.after
+    (gone,), _ = shown_changes(after, before)
+    assert (gone.before, gone.after) == (shown.after, "")
+    assert any("tried once more" in part for part in shown_policy(after, (), {}).further)
+    assert not shown_policy(before, (), {}).further

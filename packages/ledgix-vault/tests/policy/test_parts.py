@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
@@ -84,6 +85,29 @@ def test_a_stored_form_that_lacks_a_part_is_damage(member: str, draft: Callable[
     del stored[member]
     with pytest.raises(PolicyError, match=member):
         PolicyDocument.from_json(stored, {})
+
+
+RULE = "rules: [{id: a, effect: approve, when: []}]\n"
+
+
+@pytest.mark.parametrize("definition", [RULE, WHOLE])
+def test_a_retry_is_told_in_a_form_of_its_own_and_old_hashes_stay(
+    definition: str, draft: Callable[..., PolicyDocument]
+) -> None:
+    before, never = draft(definition=definition), draft(definition=definition + "retry_after_unknown: false\n")
+    after = draft(definition=definition + "retry_after_unknown: true\n")
+    assert (before.retry_after_unknown, never.retry_after_unknown, after.retry_after_unknown) == (False, False, True)
+    assert before.to_json().keys() == never.to_json().keys()
+    assert "retry_after_unknown" not in before.to_json()
+    assert replace(never, definition=before.definition).content_hash == before.content_hash
+    assert replace(after, definition=before.definition).content_hash != before.content_hash
+    stored = after.to_json()
+    assert stored["v"] == 3
+    again = PolicyDocument.from_json(stored, {})
+    assert (again, again.content_hash) == (after, after.content_hash)
+    for damage in ({"retry_after_unknown": "true"}, {"v": 2}, {"v": 4}):
+        with pytest.raises(PolicyError):
+            PolicyDocument.from_json(stored | damage, {})
 
 
 @pytest.mark.parametrize("bad", ["", "-1", "1e3", "NaN", 5, "1" * 31])

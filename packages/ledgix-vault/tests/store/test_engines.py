@@ -251,7 +251,7 @@ def test_two_workers_claim_different_jobs(vault: House) -> None:
     with database.writer.connect() as one, database.writer.connect() as two:
         for connection in (one, two):
             connection.begin()
-            unit = Unit(Group(connection, database, Memory(), vault.clock(), vault.core.keys.private))
+            unit = Unit(Group(connection, database, Memory(), vault.clock, vault.core.keys.private))
             claiming = threading.Thread(target=lambda unit: claimed.extend(claim_jobs(unit, JobKind)), args=(unit,))
             claiming.start()
             claiming.join(5)

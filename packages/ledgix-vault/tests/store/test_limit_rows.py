@@ -23,8 +23,9 @@ rules:
   - {id: large, effect: review, tools: [stripe_refund], when: [args.amount > 100]}
 limits:
   - {id: budget, sum: args.amount, window: 24h, max: 1000}
+retry_after_unknown: true
 """
-SPENT, WAITING, REFUSED, FETCHED, DENIED = 10, 110, 20, 120, 130
+SPENT, WAITING, REFUSED, FETCHED, DENIED, RETRIED = 10, 110, 20, 120, 130, 40
 
 
 async def lived(vault: House) -> None:
@@ -36,6 +37,8 @@ async def lived(vault: House) -> None:
     await vault.approve(fetched := await vault.ask(FETCHED), by=reviewer)
     await vault.poll(fetched)
     await vault.deny(await vault.ask(DENIED), by=reviewer)
+    await vault.report(unknown := await vault.ask(RETRIED), Reported.UNKNOWN)
+    await vault.mint(unknown, tool_args={"amount": RETRIED})
 
 
 def flaws(vault: House) -> list[str]:
@@ -45,6 +48,10 @@ def flaws(vault: House) -> list[str]:
 
 def of_use(of: int, /, **values: object) -> Callable[[], Any]:
     return lambda: update(schema.limit_use).where(schema.limit_use.c.amount == str(of)).values(**values)
+
+
+def of_retry(**values: object) -> Callable[[], Any]:
+    return lambda: update(schema.outcome_report).where(schema.outcome_report.c.outcome == "unknown").values(**values)
 
 
 EDITS: dict[str, tuple[Callable[[], Any], str]] = {
@@ -69,6 +76,15 @@ EDITS: dict[str, tuple[Callable[[], Any], str]] = {
     "another outcome": (lambda: update(schema.outcome_report).values(outcome="delivered"), "otherwise than entry"),
     "another reporter": (lambda: update(schema.outcome_report).values(reported_by="me"), "otherwise than entry"),
     "another time of report": (lambda: update(schema.outcome_report).values(reported_at=1), "otherwise than entry"),
+    "another retry": (of_retry(retried_as="another"), "about its retry"),
+    "a retry is forgotten, so that there may be a second": (of_retry(retried_as=None), "about its retry"),
+    "a retry that nobody minted": (
+        lambda: (
+            update(schema.outcome_report).where(schema.outcome_report.c.outcome == "refused").values(retried_as="x")
+        ),
+        "about its retry",
+    ),
+    "a retry of what was delivered": (of_retry(outcome="delivered"), "though its outcome is known"),
     "no outcome": (lambda: delete(schema.outcome_report), "outcome is missing"),
 }
 

@@ -76,4 +76,9 @@ def test_requests_are_found_and_counted(template: Template) -> None:
             found = connection.execute(text(FOUND_BY)).all()
             totals = connection.execute(text(TOTALS)).all()
     assert [tuple(row) for row in found] == [("a\ufffdb", "x" * 256, None, "", "suspended", "engine")]
-    assert [tuple(row) for row in totals] == [("agent", 2, 1001), ("all", 2, 1001), ("tool", 2, 1001)]
+    assert [tuple(row) for row in totals] == [
+        ("agent", 2, 1001),
+        ("all", 2, 1001),
+        ("time", 2, 1001),  # as unmeasured
+        ("tool", 2, 1001),
+    ]

@@ -8,7 +8,8 @@ import pytest
 
 from ledgix_vault.errors import Invalid
 from ledgix_vault.tenancy.passkeys import Site, check_passkey_name
-from ledgix_vault.tenancy.sign_on import MASK, NO_SINGLE_SIGN_ON, SingleSignOn
+from ledgix_vault.tenancy.sign_on import NO_SINGLE_SIGN_ON, SingleSignOn
+from ledgix_vault.write_only import MASK
 
 GIVEN: dict[str, Any] = {
     "enabled": True,

@@ -79,12 +79,14 @@ TABLES = (*metadata.tables, SEARCH_INDEX)
 
 
 class Clock:
-    """Microseconds since the epoch; stands still until a test moves it."""
+    """Microseconds since the epoch; stands still until a test moves it, or as long as `step` is 0."""
 
     def __init__(self, now: int) -> None:
         self.now = now
+        self.step = 0  # µs by which it moves on whenever somebody looks at it
 
     def __call__(self) -> int:
+        self.now += self.step
         return self.now
 
     def advance(self, seconds: float) -> None:

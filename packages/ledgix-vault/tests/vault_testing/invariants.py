@@ -71,6 +71,7 @@ def _check(connection: Connection, house: House) -> None:
         assert all(parse_object(row.intent.encode(), max_depth=64)["tenant"] == tenant_id for row in events)
         _check_checkpoints(connection, house, tenant_id)
         _check_requests(connection, tenant_id, events)
+        _check_retries(connection, tenant_id, events)
     _check_acknowledged(connection, house)
 
 
@@ -110,6 +111,27 @@ def _check_requests(connection: Connection, tenant_id: str, events: Sequence[Any
             assert review.status == (ends[0] if ends else "pending")
             voted = [row.kind for row in told].count(EventKind.REVIEW_VOTED)
             assert votes.count(request_id) == voted + (review.status == "approved")
+
+
+def _check_retries(connection: Connection, tenant_id: str, events: Sequence[Any]) -> None:
+    """(g) a call whose outcome is unknown was retried once at most, after that was reported, and no other ever was"""
+    reported: dict[str, str] = {}
+    retried: dict[str, str] = {}
+    for row in events:  # in the order of the log
+        intent: Any = parse_object(row.intent.encode(), max_depth=64)
+        beside = intent["action_metadata"]
+        if row.kind == EventKind.OUTCOME_REPORTED:
+            assert reported.setdefault(row.request_id, beside["outcome"]) == beside["outcome"]
+        elif row.kind == EventKind.TOKEN_MINTED:
+            original = intent["original_request_id"]
+            assert original not in retried.values()
+            assert beside.get("after_outcome", "") == ("unknown" if reported.get(original) == "unknown" else "")
+            if "after_outcome" in beside:
+                assert original not in retried
+                retried[original] = row.request_id
+    rows = rows_of(connection, schema.outcome_report, tenant_id)
+    assert {row.request_id: row.outcome for row in rows} == reported
+    assert {row.request_id: row.retried_as for row in rows if row.retried_as is not None} == retried
 
 
 def _states(told: Sequence[Any]) -> list[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from vault_testing.house import House
-from vault_testing.visitor import signed_in, text_of
+from vault_testing.visitor import Visitor, signed_in, text_of
 
 from ledgix_vault.operations.change_review_settings import change_review_settings
 from ledgix_vault.operations.confirm_policy_version import Marks, confirm_policy_version
 from ledgix_vault.operations.read_policies import read_policy
 from ledgix_vault.tenancy.people import Role
+from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.web.dashboard.words import RIGHTS
 
 pytestmark = pytest.mark.anyio
 
@@ -147,13 +151,51 @@ async def test_a_policys_name_may_hold_anything(vault: House) -> None:
         assert (await visitor.get("/app/policies/eu%2Frefunds%20%26%20%3Cb%3Eco%3C%2Fb%3E")).status_code == 200
 
 
-@pytest.mark.parametrize("role", [Role.REVIEWER, Role.AUDITOR, Role.DEVELOPER])
-async def test_whoever_lacks_the_right_sees_no_policy_and_changes_none(role: Role, vault: House) -> None:
+READ = ("/app/policies", "/app/policies/refunds", VERSION.format(1), "/app/policies/refunds/diff?from=1&to=2")
+WRITTEN = ("/app/policies-new", "/app/policies/refunds/edit")
+
+
+async def changes_nothing(visitor: Visitor) -> None:
+    for path in WRITTEN:
+        assert (await visitor.get(path)).status_code == 403
+    moves = ("confirm", "activate", "shadow", "retire")
+    for path in (*(f"{VERSION.format(1)}/{move}" for move in moves), "/app/policies/refunds/rollback", *WRITTEN):
+        assert (await visitor.post(path, sentences="x", policy_id="x", do="save")).status_code == 403
+
+
+@pytest.mark.parametrize("role", [Role.REVIEWER, Role.AUDITOR])
+async def test_whoever_reads_the_ledger_reads_policies_and_changes_none(role: Role, vault: House) -> None:
+    """Nothing that they see leads to a page that they may not open, and no form changes a policy."""
+    await vault.register("No refunds above $50")
+    async with signed_in(vault, Role.POLICY_EDITOR) as (editor, _):
+        kept = {"policy_id": "refunds", "tools": "stripe_refund", "sentences": "No refunds above $20", "do": "save"}
+        draft = (await editor.post("/app/policies/refunds/edit", **kept)).headers["location"]
     async with signed_in(vault, role) as (visitor, _):
-        for path in ("/app/policies", "/app/policies/refunds", VERSION.format(1), "/app/policies-new"):
-            assert (await visitor.get(path)).status_code == 403
-        for path in (VERSION.format(1) + "/retire", "/app/policies/refunds/rollback", "/app/policies-new"):
-            assert (await visitor.post(path, sentences="x", policy_id="x", do="save")).status_code == 403
+        for path in (*READ, draft):
+            page = await visitor.get(path)
+            assert page.status_code == 200, path
+            posted = re.findall(r'<form[^>]*method="post" action="([^"]*)"', page.text)
+            assert not [action for action in posted if "/policies" in action], path
+            for link in set(re.findall(r'href="(/app/[^"?#]*)', page.text)):
+                if not link.startswith("/app/static/"):
+                    assert (await visitor.get(link)).status_code == 200, (path, link)
+        assert "No refunds above $50" in (await visitor.get(READ[1])).text
+        await changes_nothing(visitor)
+
+
+async def test_whoever_reads_no_contents_reads_no_policies(vault: House) -> None:
+    async with signed_in(vault, Role.DEVELOPER) as (visitor, _):
+        for path in READ:
+            refused = await visitor.get(path)
+            assert refused.status_code == 403
+            assert "needs the right to <strong>write and activate policies</strong>" in refused.text
+            assert "Your role here, developer," in refused.text
+            assert "missing_scope" not in refused.text
+        await changes_nothing(visitor)
+
+
+def test_every_right_has_its_words() -> None:
+    assert set(RIGHTS) == set(Scope)
 
 
 async def test_another_tenants_policy_is_as_if_it_did_not_exist(vault: House) -> None:

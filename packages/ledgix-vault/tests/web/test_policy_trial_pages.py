@@ -56,6 +56,10 @@ async def test_a_draft_is_run_over_past_requests(vault: House) -> None:
         assert "Would change 2" in said
         assert f"/app/requests/{asked['request_id']}" in page.text
         assert "450.00 in a currency that no schema names" in said
+        assert "more calls would wait" not in said
+        assert "1 fewer call would wait for a person: 0 instead of 1" in said
+        assert "stripe_refund amount 450" in said
+        assert "stripe_refund amount 45 " in said
         same = text_of(await visitor.get(SIMULATION + "?version=1&last=100"))
         assert "Every one of these requests would get the same verdict as now." in same
         assert (await visitor.get(SIMULATION + "?version=9&last=100")).status_code == 404

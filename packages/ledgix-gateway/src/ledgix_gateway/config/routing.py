@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -78,7 +78,7 @@ def _url(section: Section) -> str:
     return text.rstrip("/")
 
 
-def read_table(sections: tuple[Section, ...], upstreams: Collection[str], mode: Mode) -> Table:
+def read_table(sections: tuple[Section, ...], upstreams: Mapping[str, UpstreamConfig], mode: Mode) -> Table:
     """The section `routes`; `mode` is that of routes that don't say their own."""
     routes = tuple(_route(section, upstreams, mode) for section in sections)
     try:
@@ -87,8 +87,8 @@ def read_table(sections: tuple[Section, ...], upstreams: Collection[str], mode: 
         raise ConfigError(sections[overlap.second].place, f"{overlap}") from None
 
 
-def _route(section: Section, upstreams: Collection[str], mode: Mode) -> Route:
-    is_open = section.flag("open", False)
+def _route(section: Section, upstreams: Mapping[str, UpstreamConfig], mode: Mode) -> Route:
+    is_open, websocket = section.flag("open", False), section.flag("websocket", False)
     agent = section.section("agent")
     route = Route(
         method=section.text("method"),
@@ -102,6 +102,7 @@ def _route(section: Section, upstreams: Collection[str], mode: Mode) -> Route:
         types=_types(section),
         agent_header=agent.text("header") if "agent" in section else "",
         open=is_open,
+        websocket=websocket,
     )
     agent.close()
     section.close()
@@ -121,7 +122,7 @@ def _types(section: Section) -> dict[str, Type]:
     return {name: said.choice(name, Type) for name in section.text_by_name("types")}
 
 
-def _check(section: Section, route: Route, upstreams: Collection[str]) -> None:
+def _check(section: Section, route: Route, upstreams: Mapping[str, UpstreamConfig]) -> None:
     if route.template.text.startswith(_OWN):
         raise section.error("path", f"begins with {_OWN}, where the gateway's own pages are")
     if route.mode is Mode.ASK and route.body is Body.DIGEST and not route.open:
@@ -130,6 +131,12 @@ def _check(section: Section, route: Route, upstreams: Collection[str]) -> None:
         raise section.error("method", f"must be a method in capital letters, such as POST, not {route.method!r}")
     if route.upstream not in upstreams:
         raise section.error("upstream", f"names no section of upstreams: {route.upstream!r}")
+    if route.websocket and (route.method != "GET" or route.body is not Body.NONE):
+        raise section.error("websocket", "a WebSocket is opened with GET and without a body")
+    if route.websocket and (route.open or route.mode is not Mode.ENFORCE):
+        raise section.error("websocket", "a WebSocket needs a token: the route must be in mode enforce, and not open")
+    if route.websocket and upstreams[route.upstream].http2:
+        raise section.error("websocket", "WebSockets go to upstreams with HTTP/1.1 only")
     if len(route.tool) > 256:
         raise section.error("tool", "must have 256 characters at most")
     if route.open and route.tool:

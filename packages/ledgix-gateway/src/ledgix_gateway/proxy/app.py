@@ -26,7 +26,8 @@ from ledgix_gateway.proxy.current import Current
 from ledgix_gateway.proxy.forward import Forwarder
 from ledgix_gateway.proxy.held import PREFIX, HeldCalls
 from ledgix_gateway.proxy.incoming import Gone, Incoming, Receive, too_large, withholding_the_end
-from ledgix_gateway.proxy.replies import Connection, Send, say
+from ledgix_gateway.proxy.replies import Connection, Reply, Send, say, until_gone
+from ledgix_gateway.proxy.sockets import Caller, Handshake, open_socket
 from ledgix_gateway.proxy.visit import Visit
 from ledgix_gateway.routes.arguments import refuse_unfit_body
 from ledgix_gateway.routes.call import Call
@@ -49,18 +50,22 @@ class Proxy:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """One request. Never raises for what a caller, the Vault or a tool did."""
-        if scope["type"] != "http":
-            raise RuntimeError(f"the gateway serves HTTP, not {scope['type']}")
-        visit = _visit(scope, receive, send)
+        is_socket = scope["type"] == "websocket"
+        send = until_gone(send)
+        visit = _visit(scope, receive, Handshake(send) if is_socket else Connection(send))
         gateway = self._current.gateway
         with gateway.in_use():
             try:
-                visit.inbound = Inbound.of(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"])
-                await self._serve(visit, gateway)
+                method = scope.get("method", "GET")
+                visit.inbound = Inbound.of(method, scope["raw_path"], scope["query_string"], scope["headers"])
+                if is_socket:
+                    await open_socket(visit, gateway, Caller(receive, send, tuple(scope["subprotocols"])))
+                else:
+                    await self._serve(visit, gateway)
             except Refusal as refused:
                 await _refuse(visit, refused.problem)
             except Gone:
-                visit.detail = "the caller left before its request was complete"
+                visit.detail = visit.detail or "the caller left"
             except Exception:  # the door: whatever nobody foresaw refuses, and is logged for whoever has to mend it
                 logger.exception("a request failed in the gateway itself")
                 await _refuse(visit, problem(Code.INTERNAL, "The gateway failed; its log says why."))
@@ -191,18 +196,18 @@ async def _refuse(visit: Visit, said: Problem) -> None:
     if visit.status:  # an answer has begun: it is broken off
         return
     visit.verdict, visit.status = Verdict.REFUSED, said.status
-    if not visit.incoming.is_complete and not visit.inbound.values("expect"):
+    if not visit.incoming.is_complete and not visit.inbound.values("expect") and not visit.inbound.wants_upgrade:
         await visit.incoming.discard()
     await say(visit.reply, said, close=not visit.incoming.is_complete)
 
 
-def _visit(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> Visit:
+def _visit(scope: MutableMapping[str, Any], receive: Receive, reply: Reply) -> Visit:
     """The request before its head was read."""
     client = scope.get("client")
     return Visit(
-        inbound=Inbound(scope["method"], b"", b"", ()),
+        inbound=Inbound(scope.get("method", "GET"), b"", b"", ()),
         incoming=Incoming(receive),
-        reply=Connection(send),
+        reply=reply,
         peer=client[0] if client else "unknown",
         scheme=scope.get("scheme", "http"),
     )

@@ -52,7 +52,7 @@ class Forwarder:
     ) -> None:
         """Makes the call and hands its answer to the caller, or says why there is none."""
         visit.note_passage(passage)
-        outbound = self._outbound(visit, passage, upstream, body)
+        outbound = self.outbound(visit, passage, upstream, body)
         match passage:
             case Approval():
                 await self._deliver(visit, passage, place, upstream, outbound)
@@ -60,7 +60,7 @@ class Forwarder:
                 visit.verdict = Verdict.OPEN if passage.problem is None else Verdict.OBSERVED
                 answer = await _sent(visit, place, outbound)
                 if isinstance(answer, UpstreamError):
-                    await _complain(visit, answer, Code.UPSTREAM_FAILED, "")
+                    await complain(visit, answer, Code.UPSTREAM_FAILED, "")
                 else:
                     await _hand_on(visit, answer, ())
 
@@ -74,7 +74,7 @@ class Forwarder:
             answer = await _sent(visit, place, outbound)
             outcome, detail = outcome_of(answer, upstream)
             if isinstance(answer, UpstreamError):
-                await _complain(visit, answer, Code.TOKEN_SPENT, approval.request_id)
+                await complain(visit, answer, Code.TOKEN_SPENT, approval.request_id)
                 return
             visit.verdict = Verdict.FORWARDED
         finally:
@@ -83,9 +83,10 @@ class Forwarder:
             visit, answer, ((REQUEST_ID.encode(), approval.request_id.encode()), (OUTCOME, outcome.encode()))
         )
 
-    def _outbound(
+    def outbound(
         self, visit: Visit, passage: Passage, upstream: UpstreamConfig, body: bytes | AsyncIterator[bytes]
     ) -> Outbound:
+        """The request to the tool: without what is between us and the caller, with what only we may say."""
         inbound = visit.inbound
         match passage:
             case Approval():
@@ -144,7 +145,8 @@ async def _watched(parts: AsyncIterator[bytes], trouble: list[Refusal | Gone]) -
         raise
 
 
-async def _complain(visit: Visit, error: UpstreamError, code: Code, request_id: str) -> None:
+async def complain(visit: Visit, error: UpstreamError, code: Code, request_id: str) -> None:
+    """Tells the caller that the tool gave no answer, and what that means for the token."""
     timed_out = isinstance(error, NoAnswer) and error.timed_out
     spent = "Its token is spent: a new call needs a new approval. " if code is Code.TOKEN_SPENT else ""
     done = "The tool has seen nothing of it." if isinstance(error, NotSent) else "Nobody knows what the tool did."

@@ -11,8 +11,21 @@ from ledgix_gateway.codes import Code, problem
 from ledgix_gateway.credentials import REQUEST_ID
 from ledgix_gateway.errors import Problem
 from ledgix_gateway.inbound import Headers
+from ledgix_gateway.proxy.incoming import Gone
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def until_gone(send: Send) -> Send:
+    """The same, for servers that raise OSError once the caller has left (ASGI specification): that is `Gone`."""
+
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        try:
+            await send(message)
+        except OSError:
+            raise Gone from None
+
+    return sending
 
 
 class Reply(Protocol):

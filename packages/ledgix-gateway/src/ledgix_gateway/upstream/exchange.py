@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from ledgix_gateway.inbound import Headers
+
+LARGEST_MESSAGE: Final = 1024 * 1024
+"""Bytes of one message of a WebSocket, in either direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,25 @@ class Answer:
     close: Callable[[], Awaitable[None]] = field(repr=False)
 
 
+class Socket(Protocol):
+    """An open WebSocket. `receive` gives None when the tool has closed it; `close_code` then says why."""
+
+    @property
+    def subprotocol(self) -> str | None: ...
+    @property
+    def close_code(self) -> int: ...
+    async def send(self, message: str | bytes) -> None: ...
+    async def receive(self) -> str | bytes | None: ...
+    async def aclose(self, code: int) -> None: ...
+
+
 class Sender(Protocol):
     """Transports to one server. Safe to share between tasks; `aclose` ends all connections."""
 
     async def send(self, outbound: Outbound) -> Answer:
         """The answer's head as soon as it is here; raises NotSent or NoAnswer."""
+
+    async def connect(self, outbound: Outbound, subprotocols: tuple[str, ...]) -> Socket:
+        """Opens a WebSocket; raises NotSent or NoAnswer."""
 
     async def aclose(self) -> None: ...

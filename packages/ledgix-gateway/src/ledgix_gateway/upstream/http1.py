@@ -11,7 +11,7 @@ from yarl import URL
 
 from ledgix_gateway.config.routing import UpstreamConfig
 from ledgix_gateway.errors import NoAnswer, NotSent
-from ledgix_gateway.upstream.exchange import Answer, Outbound
+from ledgix_gateway.upstream.exchange import LARGEST_MESSAGE, Answer, Outbound, Socket
 
 _UNASKED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """Headers that aiohttp would add."""
@@ -61,8 +61,52 @@ class Http1Sender:
 
         return Answer(response.status, response.raw_headers, _parts(response), close)
 
+    async def connect(self, outbound: Outbound, subprotocols: tuple[str, ...]) -> Socket:
+        try:
+            response = await self._session.ws_connect(
+                URL(self._url + outbound.path_and_query, encoded=True),
+                headers=CIMultiDict((name.decode(), value.decode()) for name, value in outbound.headers),
+                protocols=subprotocols,
+                max_msg_size=LARGEST_MESSAGE,
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSent(f"no connection: {type(error).__name__}") from error
+        except TimeoutError as error:
+            raise NoAnswer("no answer in time", timed_out=True) from error
+        except aiohttp.WSServerHandshakeError as error:
+            raise NoAnswer(f"the tool opened no WebSocket ({error.status})") from error
+        except aiohttp.ClientError as error:
+            raise NoAnswer(f"no answer: {type(error).__name__}") from error
+        return _Socket(response)
+
     async def aclose(self) -> None:
         await self._session.close()
+
+
+class _Socket:
+    def __init__(self, response: aiohttp.ClientWebSocketResponse[bool]) -> None:
+        self._response = response
+
+    @property
+    def subprotocol(self) -> str | None:
+        return self._response.protocol
+
+    @property
+    def close_code(self) -> int:
+        return self._response.close_code or 1006
+
+    async def send(self, message: str | bytes) -> None:
+        try:
+            await (self._response.send_str(message) if isinstance(message, str) else self._response.send_bytes(message))
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise NoAnswer(f"the WebSocket broke off: {type(error).__name__}") from error
+
+    async def receive(self) -> str | bytes | None:
+        message = await self._response.receive()
+        return message.data if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY) else None
+
+    async def aclose(self, code: int) -> None:
+        await self._response.close(code=code)
 
 
 async def _parts(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ import httpx2
 
 from ledgix_gateway.config.routing import UpstreamConfig
 from ledgix_gateway.errors import NoAnswer, NotSent
-from ledgix_gateway.upstream.exchange import Answer, Outbound
+from ledgix_gateway.upstream.exchange import Answer, Outbound, Socket
 
 
 class Http2Sender:
@@ -45,6 +45,9 @@ class Http2Sender:
         except httpx2.TransportError as error:
             raise NoAnswer(f"no answer: {type(error).__name__}") from error
         return Answer(response.status_code, tuple(response.headers.raw), _parts(response), response.aclose)
+
+    async def connect(self, outbound: Outbound, subprotocols: tuple[str, ...]) -> Socket:
+        raise NotSent("WebSockets over HTTP/2 are not supported; the configuration refuses such routes")
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from ledgix_gateway.codes import Code, refusal
 from ledgix_gateway.config.routing import UpstreamConfig
 from ledgix_gateway.errors import UpstreamError
 from ledgix_gateway.upstream.breaker import Breaker
-from ledgix_gateway.upstream.exchange import Answer, Outbound, Sender
+from ledgix_gateway.upstream.exchange import Answer, Outbound, Sender, Socket
 from ledgix_gateway.upstream.http1 import Http1Sender
 from ledgix_gateway.upstream.http2 import Http2Sender
+
+T = TypeVar("T")
 
 
 class Place:
@@ -25,9 +28,17 @@ class Place:
 
     async def send(self, outbound: Outbound) -> Answer:
         """Makes the call; raises NotSent or NoAnswer. Once."""
-        assert not self.was_used
+        self._use()
+        return await self._upstream._watched(self._upstream._sender.send(outbound))
+
+    async def connect(self, outbound: Outbound, subprotocols: tuple[str, ...]) -> Socket:
+        """Opens a WebSocket; raises NotSent or NoAnswer. Once."""
+        self._use()
+        return await self._upstream._watched(self._upstream._sender.connect(outbound, subprotocols))
+
+    def _use(self) -> None:
+        assert not self.was_used, "a place is for one call"
         self.was_used = True
-        return await self._upstream._send(outbound)
 
 
 class Upstream:
@@ -61,22 +72,18 @@ class Upstream:
             if not place.was_used:
                 self.breaker.withdrawn()
 
-    async def _send(self, outbound: Outbound) -> Answer:
-        answered = failed = False
+    async def _watched(self, answer: Awaitable[T]) -> T:
+        """The answer; the breaker learns whether there was one."""
         try:
-            answer = await self._sender.send(outbound)
-            answered = True
-            return answer
+            found = await answer
         except UpstreamError:
-            failed = True
+            self.breaker.failed(self._clock())
             raise
-        finally:
-            if answered:
-                self.breaker.succeeded()
-            elif failed:
-                self.breaker.failed(self._clock())
-            else:
-                self.breaker.withdrawn()
+        except BaseException:  # cancelled: nothing was learnt
+            self.breaker.withdrawn()
+            raise
+        self.breaker.succeeded()
+        return found
 
     async def aclose(self) -> None:
         """Ends all connections."""

@@ -21,6 +21,9 @@ NAMED_BY_POLICY = frozenset(
 DECIDING = NAMED_BY_POLICY | {EventKind.TOKEN_MINTED}
 """Kinds that record a decision with its findings about limits."""
 
+AFTER_OUTCOME = "after_outcome"
+"""In the metadata of what was decided anew because its original's outcome was reported so: always `unknown`."""
+
 
 def clearance_intent(
     clearance: Clearance,

@@ -19,7 +19,7 @@ class Reported(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report; it is made once for each approval."""
+    """One report; it is made once for each approval. `retried_as` is the request that was minted after `unknown`."""
 
     tenant_id: str
     request_id: str
@@ -27,6 +27,7 @@ class Report:
     detail: str
     reported_at: int
     reported_by: str
+    retried_as: str | None = None
 
     def answer(self, jti: str) -> JsonObject:
         """The same however often it is asked for."""

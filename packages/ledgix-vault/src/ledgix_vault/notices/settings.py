@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 
 from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.errors import Invalid
@@ -25,11 +24,10 @@ from ledgix_vault.notices.reading import (
     email_address,
     event_kinds,
 )
+from ledgix_vault.write_only import MASK, hash_of_sealed, read_secret, shown
 
 NOTIFICATIONS = "notifications"
 """How the event of a change of settings says that they are these."""
-MASK = "********"
-"""What a stored secret looks like from outside; sent back, it means that secret."""
 MOST_RECIPIENTS = 50
 MOST_WEBHOOKS = 20
 LONGEST_DIGEST = 24 * 60
@@ -141,19 +139,19 @@ class NotificationSettings:
         }
 
     def for_ledger(self) -> JsonObject:
-        hashes: JsonObject = {place: sha256(sealed).hexdigest() for place, sealed in sorted(self.sealed.items())}
+        hashes: JsonObject = {place: hash_of_sealed(sealed) for place, sealed in sorted(self.sealed.items())}
         return {**self.to_json(), "sealed_sha256": hashes}
 
     def masked(self, fresh: Mapping[str, str] | None = None) -> JsonObject:
         """What the API shows. `fresh` has the secrets of webhooks that were made just now, by webhook id: only once."""
-        shown = self.to_json()
+        visible = self.to_json()
         for place in (SLACK_URL, TEAMS_URL, BOT_TOKEN, SIGNING_SECRET):
             room, _, name = place.partition(".")
-            an_object(shown[room], room)[name] = MASK if place in self.sealed else ""
-        shown["webhooks"] = [
+            an_object(visible[room], room)[name] = shown(self.sealed.get(place, b""))
+        visible["webhooks"] = [
             {**_webhook_json(each), "secret": (fresh or {}).get(each.webhook_id, MASK)} for each in self.webhooks
         ]
-        return shown
+        return visible
 
     @classmethod
     def from_json(cls, stored: JsonObject, sealed: Mapping[str, bytes]) -> NotificationSettings:
@@ -246,10 +244,10 @@ class NotificationSettings:
         for place in (SLACK_URL, TEAMS_URL, BOT_TOKEN, SIGNING_SECRET):
             room, _, name = place.partition(".")
             given = an_object(changes.get(room, {}), room).get(name, MASK)
-            secret = a_text(given, f"$.{place}", LONGEST_SECRET)
-            if not secret:
+            secret = read_secret(given, f"$.{place}", LONGEST_SECRET)
+            if secret == "":
                 sealed.pop(place, None)
-            elif secret != MASK:
+            elif secret is not None:
                 if place in (SLACK_URL, TEAMS_URL):
                     hands.check_url(secret, f"$.{place}")
                 sealed[place] = hands.seal(secret, place)

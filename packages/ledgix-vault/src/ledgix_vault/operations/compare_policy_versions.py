@@ -9,8 +9,7 @@ from ledgix_vault.policy.difference import Difference, difference
 from ledgix_vault.policy.versions import PolicyVersion
 from ledgix_vault.store.engine import Connection
 from ledgix_vault.store.policies import find_version
-from ledgix_vault.tenancy.callers import Caller
-from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.tenancy.callers import Caller, require_reading_policies
 from ledgix_vault.vault import Vault
 
 
@@ -18,7 +17,7 @@ async def compare_policy_versions(
     vault: Vault, caller: Caller, policy_id: str, before: int, after: int
 ) -> tuple[PolicyVersion, PolicyVersion, Difference]:
     """Both versions, and what the second changes of the first; raises `NotFound`."""
-    caller.require(Scope.POLICY)
+    require_reading_policies(caller)
     one, other = await vault.store.read(
         partial(_both, tenant_id=caller.tenant_id, policy_id=policy_id, numbers=(before, after))
     )

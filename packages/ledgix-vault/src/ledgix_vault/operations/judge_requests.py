@@ -34,6 +34,7 @@ from ledgix_vault.operations.steps.record import open_review, record_move
 from ledgix_vault.policy.open_text import find_open_text
 from ledgix_vault.store.clearances import find_clearance
 from ledgix_vault.store.jobs import Job, JobKind, claim_jobs, finish_job, give_back_job, has_due_jobs
+from ledgix_vault.store.totals import count_judged
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
 from ledgix_vault.tenancy.judge_settings import JudgeSettings
@@ -168,6 +169,7 @@ def _end(vault: Vault, job: Job, clearance: Clearance, decision: Decision, unit:
         review_expires_at=later if decision.needs_person else None,
     )
     record_move(unit, clearance, settled, EventKind.CLEARANCE_DECIDED, decision.decider)
+    count_judged(unit, clearance)
     if decision.needs_person:
         open_review(unit, settled, settings)
     finish_job(unit, job)

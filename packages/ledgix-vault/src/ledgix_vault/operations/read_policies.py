@@ -17,7 +17,7 @@ from ledgix_vault.store.policies import (
     list_versions,
 )
 from ledgix_vault.store.shadows import Compared, became_shadow_at, compared
-from ledgix_vault.tenancy.callers import Caller
+from ledgix_vault.tenancy.callers import Caller, require_reading_policies
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -38,7 +38,7 @@ class PolicySummary:
 
 async def read_policy_list(vault: Vault, caller: Caller) -> list[PolicySummary]:
     """All policies of the tenant, by policy id."""
-    caller.require(Scope.POLICY)
+    require_reading_policies(caller)
     found = await vault.store.read(partial(list_policies, tenant_id=caller.tenant_id))
     by_id: dict[str, list[PolicyVersion]] = {}
     for version in found:
@@ -58,7 +58,7 @@ async def read_versions(
     vault: Vault, caller: Caller, policy_id: str, *, limit: int, before: int | None
 ) -> list[PolicyVersion]:
     """The policy's versions, newest first, those below `before`; raises `NotFound` for an unknown policy."""
-    caller.require(Scope.POLICY)
+    require_reading_policies(caller)
     found = await vault.store.read(
         partial(
             list_versions,
@@ -75,7 +75,7 @@ async def read_versions(
 
 async def read_version(vault: Vault, caller: Caller, policy_id: str, number: int) -> PolicyVersion:
     """One version; raises `NotFound`."""
-    caller.require(Scope.POLICY)
+    require_reading_policies(caller)
     return await vault.store.read(partial(_find, tenant_id=caller.tenant_id, policy_id=policy_id, number=number))
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from ledgix.formats.events import EventKind
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.clearance import Clearance
+from ledgix_vault.clearance.facts import AFTER_OUTCOME
+from ledgix_vault.clearance.reports import Report, Reported
+from ledgix_vault.clearance.retries import Retry, retry_until
 from ledgix_vault.errors import NotFound
 from ledgix_vault.operations.steps.clauses import clauses_of
 from ledgix_vault.operations.steps.requests import row_of, token_of
+from ledgix_vault.operations.steps.retries import look_at_retry
 from ledgix_vault.reviews.review import Review
 from ledgix_vault.store.clearances import find_clearance, find_clearance_by_jti, find_review
 from ledgix_vault.store.engine import Connection
@@ -18,6 +23,7 @@ from ledgix_vault.store.reports import find_report
 from ledgix_vault.store.requests import children_of, mints_of
 from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
+from ledgix_vault.times import rfc3339
 from ledgix_vault.vault import Vault
 
 MOST_ENTRIES = 100
@@ -46,6 +52,7 @@ async def read_request(vault: Vault, caller: Caller, request_id: str) -> JsonObj
             published=published.checkpoint.checkpoint_id if published else 0,
         )
         names = key_names | names_of(connection, caller.tenant_id, _people(entries, review)) if full else {}
+        timeline = [_step(entry, names, full=full) for entry in entries]
         return {
             **row_of(clearance, full=full),
             "redacted": not full,
@@ -53,8 +60,9 @@ async def read_request(vault: Vault, caller: Caller, request_id: str) -> JsonObj
             "decision": _decision(connection, clearance, names) if full else {},
             "token": token_of(clearance, now),
             "review": None if review is None else _review(review, now, names, full=full),
-            "reported": None if report is None else _reported(report.answer(""), full=full),
-            "timeline": [_step(entry, names, full=full) for entry in entries],
+            "reported": None if report is None else _reported(report, timeline, full=full),
+            "retry": _retry(vault, connection, clearance, report),
+            "timeline": [*timeline],
             "related": _related(connection, clearance),
         }
 
@@ -84,11 +92,26 @@ def _review(review: Review, now: int, names: dict[str, str], *, full: bool) -> J
     return summary | {"decided_by_name": names.get(review.decided_by or "", review.decided_by or "")}
 
 
-def _reported(answer: JsonObject, *, full: bool) -> JsonObject:
+def _reported(report: Report, timeline: list[JsonObject], *, full: bool) -> JsonObject:
+    by = [step["decider"] for step in timeline if step["kind"] == EventKind.OUTCOME_REPORTED]
     return {
-        "outcome": answer["outcome"],
-        "reported_at": answer["reported_at"],
-        "detail": answer["detail"] if full else "",
+        "outcome": str(report.outcome),
+        "reported_at": rfc3339(report.reported_at),
+        "detail": report.detail if full else "",
+        "reported_by": by[0] if by else {},
+    }
+
+
+def _retry(vault: Vault, connection: Connection, clearance: Clearance, report: Report | None) -> JsonObject | None:
+    """What may be done about an unknown outcome; None for every other request."""
+    if report is None or report.outcome is not Reported.UNKNOWN:
+        return None
+    snapshot, window = vault.store.tenant(clearance.tenant_id).snapshot, vault.settings.mint_window
+    state = look_at_retry(connection, snapshot, clearance, report, now=vault.clock(), window=window)
+    return {
+        "state": str(state),
+        "until": rfc3339(retry_until(report, window)) if state is Retry.POSSIBLE else None,
+        "request_id": report.retried_as or "",
     }
 
 
@@ -99,13 +122,16 @@ def _step(entry: JsonObject, names: dict[str, str], *, full: bool) -> JsonObject
         for name in ("event_uuid", "kind", "accepted_at", "seq", "checkpoint_id", "event_hash", "leaf_hash")
     }
     if not full:
-        return step | {"decider": {}, "reason": "", "outcome": ""}
+        return step | {"decider": {}, "reason": "", "outcome": "", "after_outcome": ""}
     intent: Any = entry["intent"]
+    beside: Any = entry["action_metadata"]
     decision = intent["decision"] or {}
+    reported = entry["kind"] == EventKind.OUTCOME_REPORTED
     return step | {
         "decider": _actor(intent["decider"], names),
-        "reason": entry["reason"],
-        "outcome": decision.get("outcome") or "",
+        "reason": beside["detail"] if reported else entry["reason"],
+        "outcome": beside["outcome"] if reported else decision.get("outcome") or "",
+        "after_outcome": beside.get(AFTER_OUTCOME, ""),
     }
 
 

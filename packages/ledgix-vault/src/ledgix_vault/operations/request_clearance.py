@@ -45,12 +45,13 @@ async def request_clearance(
     Durable on return: request, decision, review if any, ledger event with its receipt. The token is signed after
     that, from facts that are stored, so a caller who lost the answer gets the same bytes by the same key.
     """
+    read_at = vault.clock()
     caller.require(Scope.CLEARANCE)
     caller.require_agent(request.agent_id)
     state = vault.store.tenant(caller.tenant_id)
     decision = decided_alone(state, request)
     prepared = None if decision is None else _prepare(vault, caller, request, state, decision, depth=0)
-    stored = await vault.store.run(partial(_record, vault, caller, request, prepared), key)
+    stored = await vault.store.run(partial(_record, vault, caller, request, prepared, read_at), key)
     if not isinstance(stored, Replayed):
         return stored, False
     now_and_then = partial(
@@ -81,12 +82,12 @@ def _token(vault: Vault) -> TokenFacts:
 
 
 def _record(
-    vault: Vault, caller: Caller, request: ClearanceRequest, prepared: Prepared | None, unit: Unit
+    vault: Vault, caller: Caller, request: ClearanceRequest, prepared: Prepared | None, read_at: int, unit: Unit
 ) -> Stored[Clearance]:
     state = unit.tenant(caller.tenant_id)
     if prepared is None or prepared.state is not state:
         decision, depth = decide(unit, caller.tenant_id, request, vault.settings.delegation_window)
         prepared = _prepare(vault, caller, request, state, decision, depth)
     clearance = prepared.clearance.begun(unit.now, vault.settings.jwt_ttl, state.settings.review_expiry_seconds)
-    record_new(unit, clearance, prepared.intent, state.settings)
+    record_new(unit, clearance, prepared.intent, state.settings, read_at)
     return Stored(clearance, reference=clearance.request_id)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.searching import Sought
 from ledgix_vault.errors import Invalid
 from ledgix_vault.ids import is_id
 from ledgix_vault.operations.steps.requests import row_of
+from ledgix_vault.store.clearances import load_clearances
 from ledgix_vault.store.requests import Place, search_clearances
 from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.scopes import Scope
@@ -44,6 +47,14 @@ async def search_requests(vault: Vault, caller: Caller, sought: Sought, *, limit
         next_cursor="" if found.further is None else f"{found.further[0]}_{found.further[1]}",
         searched_to="" if found.further is None else rfc3339(found.further[0]),
     )
+
+
+async def read_rows(vault: Vault, caller: Caller, request_ids: Sequence[str]) -> dict[str, JsonObject]:
+    """These requests of the caller's tenant as a list shows them, by id, as far as they are there."""
+    caller.require_any(Scope.LEDGER, Scope.LEDGER_FULL)
+    full = caller.allows(Scope.LEDGER_FULL)
+    found = await vault.store.read(partial(load_clearances, tenant_id=caller.tenant_id, request_ids=list(request_ids)))
+    return {request_id: row_of(clearance, full=full) for request_id, clearance in found.items()}
 
 
 def _read_cursor(cursor: str) -> Place | None:

@@ -8,7 +8,8 @@ from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import PolicyInvalid
 from ledgix_vault.policy.english import Understanding, declared_facts, understand
 from ledgix_vault.policy.errors import PolicyError
-from ledgix_vault.tenancy.callers import Caller
+from ledgix_vault.policy.model import PolicyDocument
+from ledgix_vault.tenancy.callers import Caller, require_reading_policies
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 
@@ -35,3 +36,10 @@ def understand_sentences(vault: Vault, caller: Caller, question: Question) -> li
         problems = [problem.to_json() for problem in error.problems]
         raise PolicyInvalid(str(error), path="$.facts", problems=problems) from error
     return understand(question.sentences, question.tools, schemas, facts)
+
+
+def understand_document(vault: Vault, caller: Caller, document: PolicyDocument) -> list[Understanding]:
+    """The same for the sentences of a policy that no rule stands for."""
+    require_reading_policies(caller)
+    schemas = vault.store.tenant(caller.tenant_id).snapshot.schemas
+    return understand(document.uncompiled, document.tools, schemas, declared_facts({}))

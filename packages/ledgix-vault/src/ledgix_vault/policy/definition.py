@@ -10,6 +10,7 @@
         source: "Refunds up to $100 need nobody's approval."
     otherwise: review                # what becomes of calls that no rule speaks about
     action_category: payments
+    retry_after_unknown: true        # one more mint of a call whose outcome is unknown; left out: false
 
 Beside the rules it may have `tables` (constants for conditions), `limits` (budgets and rates), `destinations`,
 `registers` (records of processing) and `judge`; `written.py` has their forms.
@@ -41,9 +42,10 @@ _TOP: Final = (
     "destinations",
     "registers",
     "judge",
+    "retry_after_unknown",
 )
 _RULE: Final = ("id", "effect", "tools", "when", "source")
-_PARTS: Final = frozenset(_TOP) - {"otherwise", "action_category", "tables"}
+_PARTS: Final = frozenset(_TOP) - {"otherwise", "action_category", "tables", "retry_after_unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Definition:
     destinations: tuple[Destinations, ...] = ()
     registers: tuple[Register, ...] = ()
     judge: WrittenJudge | None = None
+    retry_after_unknown: bool = False
 
 
 MEMBERS: Final = _TOP
@@ -114,6 +117,7 @@ def _definition(reader: _Reader, top: Mapping[str, Marked]) -> Definition:
         destinations=reader.destinations(top.get("destinations")),
         registers=reader.registers(top.get("registers")),
         judge=reader.judge(top.get("judge")),
+        retry_after_unknown=reader.boolean(top.get("retry_after_unknown"), "retry_after_unknown"),
     )
 
 

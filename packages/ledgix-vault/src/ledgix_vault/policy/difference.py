@@ -28,9 +28,10 @@ _NOUNS: Final = {
     "sentences": "sentence",
     "uncompiled": "sentence that is not understood",
     "set_aside": "sentence that is set aside",
+    "retry_after_unknown": "one retry after the outcome unknown",
 }
 _SETS: Final = ("tools", "sentences", "uncompiled", "set_aside")
-_SINGLE: Final = ("description", "otherwise", "action_category", "judge")
+_SINGLE: Final = ("description", "otherwise", "action_category", "judge", "retry_after_unknown")
 _WRITING: Final = frozenset(("v", "policy_id", "definition"))
 LONGEST_SHOWN: Final = 200
 

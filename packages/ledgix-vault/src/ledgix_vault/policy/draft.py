@@ -119,6 +119,7 @@ def draft_written(
         judge=terms,
         sources=tuple(sources),
         set_aside=tuple(sentence for sentence in dict.fromkeys(set_aside) if sentence in uncompiled),
+        retry_after_unknown=written.retry_after_unknown,
     )
     return replace(document, otherwise=settled_otherwise(document))
 

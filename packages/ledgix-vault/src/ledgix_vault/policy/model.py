@@ -61,7 +61,8 @@ class Rule:
 class PolicyDocument:
     """One immutable version of a policy. `tools` empty: it covers every tool. `uncompiled` are those of `sentences`
     that no rule stands for, `set_aside` those of them that a person marked as not applicable; `tables` are constants
-    that conditions look things up in; `definition` is the YAML or JSON as it was sent, "" if none was."""
+    that conditions look things up in; `definition` is the YAML or JSON as it was sent, "" if none was;
+    `retry_after_unknown` allows one more mint of a call that it decided, after its outcome was reported as unknown."""
 
     policy_id: str
     description: str
@@ -79,9 +80,10 @@ class PolicyDocument:
     judge: JudgeTerms | None = None
     sources: tuple[Source, ...] = ()
     set_aside: tuple[str, ...] = ()
+    retry_after_unknown: bool = False
 
     def to_json(self) -> JsonObject:
-        """The stored form, and what `content_hash` covers: form 1 where it holds everything, else form 2."""
+        """The stored form, and what `content_hash` covers: the oldest of forms 1, 2 and 3 that holds everything."""
         stored: JsonObject = {
             "v": 1,
             "policy_id": self.policy_id,
@@ -103,6 +105,8 @@ class PolicyDocument:
             "sources": [source.to_json() for source in self.sources],
             "set_aside": list(self.set_aside),
         }
+        if self.retry_after_unknown:
+            return stored | further | {"retry_after_unknown": True, "v": 3}
         return stored | further | {"v": 2} if any(further.values()) else stored
 
     @cached_property
@@ -129,9 +133,9 @@ class PolicyDocument:
         conditions unknown, call by call.
         """
         version = stored.get("v")
-        if version not in (1, 2):
+        if not isinstance(version, int) or version not in _FORMS:
             raise damaged("policy.v", "an unknown version of the stored form")
-        reader = Reader(stored, "policy", _FORM_1 if version == 1 else _FORM_2)
+        reader = Reader(stored, "policy", _FORMS[version])
         first = cls(
             policy_id=reader.text("policy_id"),
             description=reader.text("description"),
@@ -154,6 +158,7 @@ class PolicyDocument:
             judge=_judge(stored["judge"]),
             sources=reader.each("sources", Source.from_json),
             set_aside=reader.texts("set_aside"),
+            retry_after_unknown=version == 3 and reader.boolean("retry_after_unknown"),
         )
 
 
@@ -181,6 +186,7 @@ _FORM_1 = frozenset(
     )
 )
 _FORM_2 = _FORM_1 | {"tables", "limits", "destinations", "registers", "judge", "sources", "set_aside"}
+_FORMS = {1: _FORM_1, 2: _FORM_2, 3: _FORM_2 | {"retry_after_unknown"}}
 _RULE_MEMBERS = frozenset(("id", "effect", "tools", "when", "source", "assumptions"))
 
 

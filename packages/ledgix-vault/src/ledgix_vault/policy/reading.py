@@ -74,6 +74,15 @@ class DefinitionReader:
         self.problem(node, f"`{text}` is no effect; it is one of approve, review, deny", where)
         return None
 
+    def boolean(self, node: Marked | None, where: str) -> bool:
+        """False when it is left out."""
+        if node is None:
+            return False
+        if not isinstance(node, Text) or node.value not in ("true", "false") or not node.read_as:
+            self.problem(node, "must be true or false, without quotes", where)
+            return False
+        return node.value == "true"
+
     def conditions(self, node: Marked | None, where: str) -> tuple[Text, ...]:
         items = self.items(node, where, MOST_CONDITIONS)
         for i, item in enumerate(items):

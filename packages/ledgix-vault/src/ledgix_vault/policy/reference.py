@@ -70,6 +70,7 @@ PART_MEANINGS: Final[Mapping[str, str]] = {
     "destinations": "lists of allowed and denied counterparties",
     "registers": "records of processing activities",
     "judge": "what a language model may do where only text is left",
+    "retry_after_unknown": "true: one more mint of a call whose outcome was reported as `unknown`; false when left out",
 }
 
 

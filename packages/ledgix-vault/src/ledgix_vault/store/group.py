@@ -22,7 +22,8 @@ from ledgix.formats.json import Json
 from ledgix_vault.jsontext import encode_text
 from ledgix_vault.store import schema
 from ledgix_vault.store.tenants import load_tenant_state
-from ledgix_vault.store.unit import Row, Unit
+from ledgix_vault.store.totals import time_key
+from ledgix_vault.store.unit import Row, Timed, Unit
 
 if TYPE_CHECKING:
     from ledgix.formats.keys import PrivateKey
@@ -75,11 +76,12 @@ class Group:
         connection: Connection,
         database: Database,
         memory: Memory,
-        now: int,
+        clock: Callable[[], int],
         ledger_key: Callable[[str], PrivateKey],
     ) -> None:
         self.connection = connection
-        self.now = now
+        self.now = max(clock(), memory.last_moment)
+        self._clock = clock
         self._database = database
         self._memory = memory
         self._ledger_key = ledger_key
@@ -89,6 +91,7 @@ class Group:
         self._tenants: dict[str, TenantState] = {}
         self._stale: set[str] = set()
         self._totals: Counter[Row] = Counter()
+        self._timed: list[Timed] = []
 
     def absorb(self, unit: Unit) -> None:
         """Takes over what a finished unit staged."""
@@ -106,6 +109,7 @@ class Group:
         self._stale |= unit.changed_tenants
         for key, requests in unit.totals.items():
             self._totals[key] += requests
+        self._timed.extend(unit.timed)
 
     def tenant(self, tenant_id: str) -> TenantState:
         """The tenant's state as this transaction sees it."""
@@ -126,6 +130,9 @@ class Group:
         for tenant_id, sealed_events in self._events.items():
             self._logs[tenant_id] = self._integrate(tenant_id, sealed_events)
         self.write_staged_rows()
+        written_at = self._clock()
+        for timed in self._timed:
+            self._totals[time_key(timed, written_at)] += 1
         self._database.add(
             self.connection, schema.request_total, [(*key, added) for key, added in self._totals.items() if added]
         )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from ledgix.formats import json
 from ledgix_vault.clearance.reports import Report, Reported
 from ledgix_vault.jsontext import encode_text
 from ledgix_vault.store import schema
-from ledgix_vault.store.unit import Row
+from ledgix_vault.store.unit import Row, Unit
 
 _O = schema.outcome_report
 
@@ -24,6 +24,7 @@ def report_row(report: Report) -> Row:
         encode_text(report.detail),
         report.reported_at,
         report.reported_by,
+        report.retried_as,
     )
 
 
@@ -31,6 +32,21 @@ def find_report(connection: Connection, tenant_id: str, request_id: str) -> Repo
     """What was reported of the tenant's request, or None."""
     row = connection.execute(select(_O).where(_O.c.tenant_id == tenant_id, _O.c.request_id == request_id)).one_or_none()
     return None if row is None else report_of_row(row)
+
+
+def claim_retry(unit: Unit, report: Report, retry_id: str) -> bool:
+    """Writes that the request `retry_id` is the retry of this call, if it has none and its outcome is unknown."""
+    changed = unit.write(
+        update(_O)
+        .where(
+            _O.c.tenant_id == report.tenant_id,
+            _O.c.request_id == report.request_id,
+            _O.c.outcome == str(Reported.UNKNOWN),
+            _O.c.retried_as.is_(None),
+        )
+        .values(retried_as=retry_id)
+    )
+    return changed == 1
 
 
 def report_of_row(row: Any) -> Report:
@@ -42,4 +58,5 @@ def report_of_row(row: Any) -> Report:
         detail=str(json.parse(row.detail.encode())),
         reported_at=row.reported_at,
         reported_by=row.reported_by,
+        retried_as=row.retried_as,
     )

@@ -213,8 +213,7 @@ class Writer:
 
     def _fill_group(self, connection: Connection, jobs: list[_Job]) -> Group:
         connection.begin()
-        now = max(self._clock(), self.memory.last_moment)
-        group = Group(connection, self._database, self.memory, now, self._ledger_key)
+        group = Group(connection, self._database, self.memory, self._clock, self._ledger_key)
         remembered = look_up(connection, self._database.mark, [job.key for job in jobs if job.key is not None])
         for job in jobs:
             _run_job(job, group, remembered)

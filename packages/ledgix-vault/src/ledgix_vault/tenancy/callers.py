@@ -18,6 +18,17 @@ def require_key_management(caller: Caller) -> None:
     caller.require(Scope.SETTINGS)
 
 
+def may_read_policies(caller: Caller) -> bool:
+    """Whether the caller may read what policies say: who writes them, and who reads the full ledger, which cites them.
+    The redacted view is not enough: it would tell an agent how far it may go."""
+    return caller.allows(Scope.POLICY) or caller.allows(Scope.LEDGER_FULL)
+
+
+def require_reading_policies(caller: Caller) -> None:
+    """MissingScope, naming `policy`, unless the caller may read policies."""
+    caller.require_any(Scope.POLICY, Scope.LEDGER_FULL)
+
+
 def require_own_agents(caller: Caller, agent_ids: Iterable[str]) -> None:
     """Forbidden unless a key for these agents speaks for none that the caller may not speak for."""
     if isinstance(caller, ApiKey):

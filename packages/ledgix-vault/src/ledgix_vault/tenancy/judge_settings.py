@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
 
 from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import Invalid
 from ledgix_vault.policy.parts import JudgeMay
+from ledgix_vault.tenancy.addresses import read_address
+from ledgix_vault.write_only import MASK, hash_of_sealed, read_secret, shown
 
 LONGEST_URL = 1000
 LONGEST_MODEL = 200
 LONGEST_KEY = 1000
 JUDGE = "judge"
 """How the event of a change of settings says that they are these."""
-MASK = "********"
-"""What a stored key looks like from outside; sent back, it means that key."""
 
 
 class Provider(StrEnum):
@@ -42,7 +40,7 @@ class JudgeSettings:
     sealed_key: bytes = field(default=b"", repr=False)
 
     def to_json(self) -> JsonObject:
-        """What is stored beside the key, and with `key_hash` what the ledger says."""
+        """What is stored beside the key."""
         return {
             "enabled": self.enabled,
             "provider": str(self.provider),
@@ -51,17 +49,12 @@ class JudgeSettings:
             "may": None if self.may is None else str(self.may),
         }
 
-    @property
-    def key_hash(self) -> str:
-        """SHA-256 of the encrypted key in hex, "" without one: who swaps the key in the database is found by it."""
-        return sha256(self.sealed_key).hexdigest() if self.sealed_key else ""
-
     def for_ledger(self) -> JsonObject:
-        return {**self.to_json(), "sealed_key_sha256": self.key_hash}
+        return {**self.to_json(), "sealed_key_sha256": hash_of_sealed(self.sealed_key)}
 
     def masked(self) -> JsonObject:
         """What the API shows."""
-        return {**self.to_json(), "api_key": MASK if self.sealed_key else ""}
+        return {**self.to_json(), "api_key": shown(self.sealed_key)}
 
     @classmethod
     def from_json(cls, stored: JsonObject, sealed_key: bytes) -> JudgeSettings:
@@ -76,10 +69,8 @@ class JudgeSettings:
         """
         values = {name: _read(name, value) for name, value in changes.items() if name in self.to_json()}
         after = replace(self, **values)
-        given = changes.get("api_key", MASK)
-        if not isinstance(given, str) or len(given) > LONGEST_KEY or not (given.isascii() and given.isprintable()):
-            raise Invalid(f"must be a string of at most {LONGEST_KEY} printable ASCII characters", path="$.api_key")
-        if given != MASK:
+        given = read_secret(changes.get("api_key", MASK), "$.api_key", LONGEST_KEY)
+        if given is not None:
             after = replace(after, sealed_key=seal(given) if given else b"")
         elif self.sealed_key and (after.base_url, after.provider) != (self.base_url, self.provider):
             raise Invalid("is required again: the stored one is for another server", path="$.api_key")
@@ -108,27 +99,10 @@ def _read(name: str, value: object) -> Any:
                 raise Invalid("must be null or “lower”: only a policy can let a judge approve", path="$.may")
             return None if value is None else JudgeMay.LOWER
         case "base_url":
-            return _url(value)
+            return read_address(value, "$.base_url", LONGEST_URL).rstrip("/")
         case "model":
             if not isinstance(value, str) or len(value) > LONGEST_MODEL or not value.isprintable():
                 raise Invalid(f"must be a string of at most {LONGEST_MODEL} printable characters", path="$.model")
             return value
         case _:
             raise Invalid("is not a setting of a judge", path=f"$.{name}")
-
-
-def _url(value: object) -> str:
-    refusal = Invalid("must be an http(s) address without user, query or fragment", path="$.base_url")
-    if not isinstance(value, str) or len(value) > LONGEST_URL or not (value.isascii() and value.isprintable()):
-        raise refusal
-    if not value:
-        return ""
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        raise refusal from None
-    is_plain = not (parts.username or parts.password or parts.query or parts.fragment or " " in value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
-        raise refusal
-    return value.rstrip("/")

@@ -11,17 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import Any
-from urllib.parse import urlsplit
 
 from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.errors import Invalid
+from ledgix_vault.tenancy.addresses import read_address
 from ledgix_vault.tenancy.people import Role
+from ledgix_vault.write_only import MASK, hash_of_sealed, read_secret, shown
 
 SINGLE_SIGN_ON = "single_sign_on"
 """How the ledger's `settings.changed` names these settings."""
-MASK = "********"
 LONGEST_URL = 500
 LONGEST_CLIENT_ID = 300
 LONGEST_SECRET = 2000
@@ -42,7 +41,7 @@ class SingleSignOn:
     sealed_secret: bytes = field(default=b"", repr=False)
 
     def to_json(self) -> JsonObject:
-        """What is stored beside the secret, and with `secret_hash` what the ledger says."""
+        """What is stored beside the secret."""
         domains: list[Json] = list(self.allowed_domains)
         return {
             "enabled": self.enabled,
@@ -52,17 +51,12 @@ class SingleSignOn:
             "default_role": None if self.default_role is None else str(self.default_role),
         }
 
-    @property
-    def secret_hash(self) -> str:
-        """SHA-256 of the sealed secret in hex, "" without one."""
-        return sha256(self.sealed_secret).hexdigest() if self.sealed_secret else ""
-
     def for_ledger(self) -> JsonObject:
-        return {**self.to_json(), "sealed_secret_sha256": self.secret_hash}
+        return {**self.to_json(), "sealed_secret_sha256": hash_of_sealed(self.sealed_secret)}
 
     def masked(self) -> JsonObject:
         """What the API shows."""
-        return {**self.to_json(), "client_secret": MASK if self.sealed_secret else ""}
+        return {**self.to_json(), "client_secret": shown(self.sealed_secret)}
 
     def admits(self, email: str) -> bool:
         """Whether somebody with this proven address becomes a member without an invitation."""
@@ -81,15 +75,12 @@ class SingleSignOn:
         """
         values = {name: _read(name, value) for name, value in changes.items() if name in self.to_json()}
         after = replace(self, **values)
-        given = changes.get("client_secret", MASK)
-        if not isinstance(given, str) or len(given) > LONGEST_SECRET or not (given.isascii() and given.isprintable()):
-            raise Invalid(
-                f"must be a string of at most {LONGEST_SECRET} printable ASCII characters", path="$.client_secret"
-            )
-        if given != MASK:
+        path = "$.client_secret"
+        given = read_secret(changes.get("client_secret", MASK), path, LONGEST_SECRET)
+        if given is not None:
             after = replace(after, sealed_secret=seal(given) if given else b"")
         elif self.sealed_secret and (after.issuer, after.client_id) != (self.issuer, self.client_id):
-            raise Invalid("is required again: the stored one is for another provider", path="$.client_secret")
+            raise Invalid("is required again: the stored one is for another provider", path=path)
         return after._complete()
 
     def _complete(self) -> SingleSignOn:
@@ -112,7 +103,8 @@ def _read(name: str, value: object) -> Any:
                 raise Invalid("must be true or false", path="$.enabled")
             return value
         case "issuer":
-            return _issuer(value)
+            # Compared as it is, character by character (OpenID Connect Discovery 1.0 section 4.3).
+            return read_address(value, "$.issuer", LONGEST_URL)
         case "client_id":
             if not isinstance(value, str) or len(value) > LONGEST_CLIENT_ID or not value.isprintable():
                 raise Invalid(
@@ -140,22 +132,3 @@ def _domains(value: object) -> tuple[str, ...]:
             raise Invalid("must be a domain like example.com", path=f"$.allowed_domains[{position}]")
         found.append(domain.strip().lower())
     return tuple(sorted(set(found)))
-
-
-def _issuer(value: object) -> str:
-    """Compared as it is, character by character (OpenID Connect Discovery 1.0 section 4.3)."""
-    refusal = Invalid("must be an http(s) address without user, query or fragment", path="$.issuer")
-    if not isinstance(value, str) or len(value) > LONGEST_URL or not (value.isascii() and value.isprintable()):
-        raise refusal
-    value = value.strip()
-    if not value:
-        return ""
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        raise refusal from None
-    is_plain = not (parts.username or parts.password or parts.query or parts.fragment or " " in value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
-        raise refusal
-    return value

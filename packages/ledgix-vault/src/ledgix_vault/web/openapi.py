@@ -65,7 +65,8 @@ _HOT_PATHS: dict[str, Any] = {
     "/mint-token": {
         "post": _hot(
             "Mint token",
-            "Decide the same call anew, shortly after rules alone approved it, and get a fresh token.",
+            "Decide the same call anew, shortly after rules alone approved it, and get a fresh token. After its outcome"
+            " was reported as unknown this works once, and only if its policy allows a retry.",
             "Minted",
             "MintRequest",
             404,

@@ -111,8 +111,10 @@ class Ledgix:
         return self._run(self._core.clearances.decide(request_id, approved=False, reason=reason))
 
     def mint(self, clearance: Clearance, *, session_id: str | None = None) -> Clearance:
-        """One more approval of the same call, if rules alone still approve it: new request, new token. After the outcome
-        `unknown` it is the one retry that a policy may allow."""
+        """One more approval of the same call, if rules alone still approve it: new request, new token.
+
+        After the outcome `unknown` it is the one retry that a policy may allow.
+        """
         return self._run(self._core.clearances.mint(clearance, session_id))
 
     def consume(
@@ -129,10 +131,7 @@ class Ledgix:
         jti: str | None = None,
         detail: str = "",
     ) -> OutcomeReport:
-        """Records what became of an approved call, named by its request or by its token's `jti`: once, for good.
-
-        Another outcome than the one that was reported before raises VaultRefused (`outcome_already_reported`).
-        """
+        """Records what became of an approved call, named by its request or its token's `jti`: once, for good."""
         report = self._core.clearances.report(outcome, request_id=request_id, jti=jti, detail=detail)
         return self._run(report)
 
@@ -141,11 +140,8 @@ class Ledgix:
         return self._run(self._core.tokens.presented(token, once=once))
 
     def refresh_keys(self) -> frozenset[str]:
-        """Fetches the Vault's token keys now, and gives their ids.
-
-        Called in the background before `jwks_ttl_seconds` have passed, no check of a token ever waits for the Vault. If
-        it raises, the keys that are here stay good until that time is over; after it every token is refused.
-        """
+        """Fetches the Vault's token keys now; their ids. Before `jwks_ttl_seconds` have passed no token ever waits for
+        it. If it raises, the keys that are here stay good until then; after that every token is refused."""
         return self._run(self._core.tokens.refresh())
 
     # Policies, reviews, settings

@@ -39,11 +39,11 @@ def intent_of(
     return Intent(members, seal_intent(members))
 
 
-def record_new(unit: Unit, clearance: Clearance, intent: Intent, settings: ReviewSettings) -> None:
+def record_new(unit: Unit, clearance: Clearance, intent: Intent, settings: ReviewSettings, read_at: int) -> None:
     """Stores a fresh clearance with its event, and opens its review when a person has to decide. What awaits a judge
-    gets a job instead."""
+    gets a job instead. Its request was read at `read_at` (µs)."""
     unit.insert(schema.clearance, clearance_row(clearance))
-    count(unit, clearance)
+    count(unit, clearance, read_at)
     if clearance.decision.needs_person:
         open_review(unit, clearance, settings)
     elif clearance.decision.awaits_judge:

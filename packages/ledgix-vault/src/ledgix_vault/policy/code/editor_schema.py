@@ -44,6 +44,10 @@ def editor_schema() -> JsonObject:
             destinations=_list(_destinations(), MOST_PARTS),
             registers=_list(_register(), MOST_PARTS),
             judge=_judge(),
+            retry_after_unknown={
+                "type": "boolean",
+                "description": "One more mint of a call whose outcome was reported as unknown; false when left out.",
+            },
         ),
     }
 

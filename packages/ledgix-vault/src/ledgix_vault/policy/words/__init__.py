@@ -9,6 +9,7 @@ from ledgix_vault.policy.words.parts import (
     limit_in_words,
     otherwise_in_words,
     register_in_words,
+    retry_in_words,
     rule_in_words,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "limit_in_words",
     "otherwise_in_words",
     "register_in_words",
+    "retry_in_words",
     "rule_in_words",
 ]

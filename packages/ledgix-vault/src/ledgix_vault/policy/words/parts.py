@@ -11,7 +11,7 @@ from ledgix_vault.policy.cel.times import parse_span
 from ledgix_vault.policy.cel.tree import Each, Logic
 from ledgix_vault.policy.conditions import Condition
 from ledgix_vault.policy.effect import Effect
-from ledgix_vault.policy.model import Rule
+from ledgix_vault.policy.model import PolicyDocument, Rule
 from ledgix_vault.policy.parts import EVER, Destinations, JudgeMay, JudgeTerms, Limit, Register
 from ledgix_vault.policy.words.conditions import condition_in_words
 from ledgix_vault.policy.words.values import currency_of, listed, literal, value_in_words
@@ -122,6 +122,13 @@ def register_in_words(register: Register) -> str:
     to = f" to {listed(register.recipients)}" if register.recipients else ""
     purposes, categories = listed(register.purposes), listed(register.data_categories, "and")
     return f"Personal data ({categories}) may go{to} for {purposes}, as record of processing {register.ref}."
+
+
+def retry_in_words(document: PolicyDocument) -> str:
+    """What may be done about a call whose outcome is unknown; "" where nothing may."""
+    if not document.retry_after_unknown:
+        return ""
+    return "When nobody can tell whether a call was delivered, it may be tried once more, and counts once more."
 
 
 def judge_in_words(judge: JudgeTerms) -> str:

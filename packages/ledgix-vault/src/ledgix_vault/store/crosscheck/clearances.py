@@ -22,7 +22,7 @@ from sqlalchemy import Connection, and_, exists
 from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import Decider, DeciderType, Outcome
-from ledgix_vault.clearance.facts import clearance_event, clearance_intent
+from ledgix_vault.clearance.facts import AFTER_OUTCOME, clearance_event, clearance_intent
 from ledgix_vault.reviews.review import APPROVED_WITHOUT_REASON, Review, ReviewStatus, Vote
 from ledgix_vault.store import schema
 from ledgix_vault.store.clearances import (
@@ -114,7 +114,9 @@ def _differences(case: _Case, clearance: Clearance, newest: Entry) -> list[str]:
     """What the row would put into the ledger, and what of that isn't there."""
     recorded, grounds = dict(newest.intent), newest.grounds
     decider: Any = recorded["decider"]
-    intent = clearance_intent(clearance, EventKind(newest.kind), salt=str(recorded["salt"]))
+    # Of which call it is the retry stands in that call's report; `limits` holds the two against each other.
+    retry = {name: value for name, value in newest.metadata.items() if name == AFTER_OUTCOME}
+    intent = clearance_intent(clearance, EventKind(newest.kind), salt=str(recorded["salt"]), beside=retry)
     again = clearance_event(clearance, intent, event_uuid=newest.event_uuid, accepted_at=newest.accepted_at)
     said = dict(again.intent)
     said["request"] = stored_object(case.row.request)

@@ -6,6 +6,7 @@
   ended without one, when nobody fetched the token in time, or when the call was reported as refused.
 - A budget's total is the sum of what its window still holds, and its window has not moved beyond the present.
 - An outcome is reported if and only if, as and when, an entry says so.
+- A call has one retry at most, minted after its outcome was reported as unknown, and it is the one that an entry names.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ledgix.formats import jcs
 from ledgix.formats.events import EventKind
 from ledgix.formats.json import parse_object
 from ledgix_vault.clearance.decision import Outcome
+from ledgix_vault.clearance.facts import AFTER_OUTCOME
 from ledgix_vault.clearance.reports import Report, Reported
 from ledgix_vault.limits.demands import plain
 from ledgix_vault.limits.findings import Finding, takes
@@ -33,6 +35,7 @@ from ledgix_vault.store.reports import report_of_row
 from ledgix_vault.times import rfc3339
 
 _B, _C, _E, _U, _O = schema.limit_budget, schema.clearance, schema.event, schema.limit_use, schema.outcome_report
+_SPEAKS_OF_RETRIES = f'"{AFTER_OUTCOME}":"'
 _SPEAKS_OF_LIMITS = '"limits":[{'
 _OPENING = (EventKind.CLEARANCE_DECIDED, EventKind.TOKEN_MINTED)
 _ENDING = (EventKind.REVIEW_DECIDED, EventKind.REVIEW_EXPIRED, EventKind.REVIEW_CANCELLED_BY_AGENT)
@@ -48,6 +51,7 @@ def limit_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
 
 def _report_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
     reports = {report.request_id: report for report in _reports(connection, tenant_id)}
+    yield from _retry_flaws(connection, tenant_id, dict(reports))
     for entry in entries_of_kinds(connection, tenant_id, [EventKind.OUTCOME_REPORTED]):
         report = reports.pop(entry.request_id, None)
         if report is None:
@@ -60,6 +64,22 @@ def _report_flaws(connection: Connection, tenant_id: str) -> Iterator[str]:
             yield f"request {entry.request_id}: its reported outcome says otherwise than entry {entry.position}"
     for request_id in sorted(reports):
         yield f"request {request_id}: no entry says that an outcome was reported"
+
+
+def _retry_flaws(connection: Connection, tenant_id: str, reports: Mapping[str, Report]) -> Iterator[str]:
+    """What the rows say about retries against the entries that minted them."""
+    minted = _E.c.kind == str(EventKind.TOKEN_MINTED)
+    retries: dict[str, list[Entry]] = {}
+    for entry in entries(connection, tenant_id, minted, _E.c.intent.contains(_SPEAKS_OF_RETRIES)):
+        if AFTER_OUTCOME in entry.metadata:
+            retries.setdefault(str(entry.intent["original_request_id"]), []).append(entry)
+    for request_id in sorted({*retries, *(each.request_id for each in reports.values() if each.retried_as)}):
+        told, report = retries.get(request_id, []), reports.get(request_id)
+        said = [] if report is None or report.retried_as is None else [report.retried_as]
+        if [entry.request_id for entry in told] != said:
+            yield f"request {request_id}: its row says otherwise than the ledger about its retry"
+        elif report is not None and report.outcome is not Reported.UNKNOWN:
+            yield f"request {request_id}: it was retried by entry {told[0].position}, though its outcome is known"
 
 
 def _reports(connection: Connection, tenant_id: str) -> list[Report]:

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ledgix_vault.errors import NotFound, VaultError
 from ledgix_vault.operations.steps.factors import ConfirmFirst
+from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web import problems
 from ledgix_vault.web.dashboard.door import SignInNeeded
@@ -44,6 +45,7 @@ from ledgix_vault.web.dashboard.pages import (
     tools,
 )
 from ledgix_vault.web.dashboard.security import App, Guarded
+from ledgix_vault.web.dashboard.words import RIGHTS
 from ledgix_vault.web.problems import Problem
 from ledgix_vault.worker import Worker
 
@@ -160,9 +162,16 @@ def _page(request: Request, found: Problem, plain: Response) -> Response:
         title=heading,
         status=found.status,
         problem=found,
+        missing=_right(found),
     )
     answer.headers.update(found.headers)
     return answer
+
+
+def _right(found: Problem) -> str:
+    """The right that was missing, in words; "" where something else was wrong."""
+    scope = found.extras.get("scope")
+    return RIGHTS[Scope(scope)] if isinstance(scope, str) else ""
 
 
 def _wants_page(request: Request) -> bool:

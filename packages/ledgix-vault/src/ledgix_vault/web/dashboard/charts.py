@@ -16,7 +16,7 @@ class Series:
 
     name: str
     kind: str
-    values: tuple[float, ...]
+    values: tuple[float | None, ...]  # None where nothing was measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Stacked columns, with the figures behind them. Coordinates are those of a `WIDTH` × `HEIGHT` view box."""
+    """Columns, with the figures behind them. Coordinates are those of a `WIDTH` × `HEIGHT` view box."""
 
     title: str
     unit: str
@@ -62,25 +62,48 @@ class Chart:
         return not any(value for series in self.series for value in series.values)
 
 
-def columns(title: str, labels: Sequence[str], series: Sequence[Series], unit: str = "") -> Chart:
-    """A chart of stacked columns, one for each label."""
-    totals = [sum(each.values[place] for each in series) for place in range(len(labels))]
+def columns(title: str, labels: Sequence[str], series: Sequence[Series]) -> Chart:
+    """A chart of stacked columns, one for each label: series that add up."""
+    totals = [sum(each.values[place] or 0 for each in series) for place in range(len(labels))]
     top = nice_ceiling(max(totals, default=0))
-    step = PLOT_WIDTH / max(1, len(labels))
     marks = []
     for place, label in enumerate(labels):
-        base = float(HEIGHT - BOTTOM)
+        below = 0.0
         for each in series:
-            value = each.values[place]
-            height = PLOT_HEIGHT * value / top if top else 0.0
-            base -= height
-            if value:
-                title_ = f"{label}: {value:g} {each.name}"
-                mark = Mark(LEFT + step * place + step * 0.12, base, step * 0.76, height, each.kind, title_)
-                marks.append(mark)
+            if value := each.values[place]:
+                said = f"{label}: {value:g} {each.name}"
+                marks.append(_mark(place, len(labels), below / top, value / top, each.kind, said))
+                below += value
+    return _chart(title, labels, series, marks, top)
+
+
+def layers(title: str, labels: Sequence[str], series: Sequence[Series], unit: str) -> Chart:
+    """A chart of columns that stand before each other, one for each label: each series is never above the one before
+    it."""
+    top = nice_ceiling(max((value or 0 for each in series for value in each.values), default=0))
+    marks = [
+        _mark(place, len(labels), 0, value / top, each.kind, f"{label}: {each.name} {value:g} {unit}")
+        for place, label in enumerate(labels)
+        for each in series
+        if (value := each.values[place])
+    ]
+    return _chart(title, labels, series, marks, top, unit)
+
+
+def _mark(place: int, places: int, below: float, share: float, kind: str, said: str) -> Mark:
+    """A part of the column at `place`; `below` and `share` of the plot's height are what is under it, and its own."""
+    step = PLOT_WIDTH / places
+    top = HEIGHT - BOTTOM - PLOT_HEIGHT * (below + share)
+    return Mark(LEFT + step * (place + 0.12), top, step * 0.76, PLOT_HEIGHT * share, kind, said)
+
+
+def _chart(
+    title: str, labels: Sequence[str], series: Sequence[Series], marks: Sequence[Mark], top: float, unit: str = ""
+) -> Chart:
+    step = PLOT_WIDTH / max(1, len(labels))
     every = max(1, -(-len(labels) // 8))
     ticks = [Tick(LEFT + step * (place + 0.5), label) for place, label in enumerate(labels) if place % every == 0]
-    steps = [Tick(HEIGHT - BOTTOM - PLOT_HEIGHT * share, f"{top * share:g}") for share in (0, 0.5, 1)]
+    steps = [Tick(HEIGHT - BOTTOM - PLOT_HEIGHT * share, f"{top * share:g} {unit}".strip()) for share in (0, 0.5, 1)]
     return Chart(title, unit, tuple(labels), tuple(series), tuple(marks), tuple(ticks), tuple(steps))
 
 

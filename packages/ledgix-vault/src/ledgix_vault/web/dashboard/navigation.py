@@ -23,7 +23,7 @@ PARTS = (
     Part("Overview", "/app/", "overview", (Scope.LEDGER,), exact=True),
     Part("Reviews", "/app/reviews", "reviews", (Scope.REVIEW,)),
     Part("Requests", "/app/requests", "requests", (Scope.LEDGER,)),
-    Part("Policies", "/app/policies", "policies", (Scope.POLICY,)),
+    Part("Policies", "/app/policies", "policies", (Scope.POLICY, Scope.LEDGER_FULL)),
     Part("Documents", "/app/documents", "documents", (Scope.POLICY,)),
     Part("Tools", "/app/tools", "tools", (Scope.SCHEMAS,)),
     Part("Limits", "/app/limits", "limits", (Scope.POLICY,)),

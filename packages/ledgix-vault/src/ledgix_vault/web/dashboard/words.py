@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
@@ -11,9 +12,22 @@ from markupsafe import Markup
 from ledgix_vault.limits.demands import CALLS
 from ledgix_vault.policy.money import MINOR_DIGITS
 from ledgix_vault.policy.parts import CALENDAR_WINDOWS, EVER
+from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.times import MICROSECONDS, rfc3339
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+RIGHTS: Mapping[Scope, str] = {
+    Scope.CLEARANCE: "ask for clearance",
+    Scope.CONSUME: "use tokens up, report outcomes",
+    Scope.POLICY: "write and activate policies",
+    Scope.SCHEMAS: "register tools",
+    Scope.REVIEW: "decide reviews",
+    Scope.SETTINGS: "change settings and keys",
+    Scope.LEDGER: "read the ledger without contents",
+    Scope.LEDGER_FULL: "read the whole ledger",
+    Scope.REPORT: "make reports",
+}
+"""What each scope is the right to."""
 
 
 def moment(value: int | str | None) -> Markup:
@@ -48,6 +62,11 @@ def duration(seconds: float) -> str:
         return f"{whole // HOUR} h {minutes} min" if minutes else f"{whole // HOUR} h"
     hours = whole % DAY // HOUR
     return f"{whole // DAY} d {hours} h" if hours else f"{whole // DAY} d"
+
+
+def milliseconds(count: int) -> str:
+    """A span of time that may be short."""
+    return f"{count} ms" if count < 1000 else duration(count / 1000)
 
 
 def money(amount: object, currency: object = "") -> str:

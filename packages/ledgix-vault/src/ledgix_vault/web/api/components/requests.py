@@ -6,6 +6,7 @@ from ledgix.formats.events import EventKind
 from ledgix_vault.clearance.decision import DeciderType, Outcome
 from ledgix_vault.clearance.overview import Range
 from ledgix_vault.clearance.reports import Reported
+from ledgix_vault.clearance.retries import Retry
 from ledgix_vault.reviews.review import ReviewStatus
 from ledgix_vault.web.api.components.terms import (
     BOOLEAN,
@@ -44,6 +45,8 @@ _ROW: dict[str, Schema] = {
     "reason": STRING | _PROTECTED,
 }
 _BY_OUTCOME = {str(outcome): INTEGER for outcome in Outcome}
+_WITHIN = {**or_null(INTEGER), "description": "Null when nothing was measured, and beyond 19 hours"}
+_TIMES: dict[str, Schema] = {"measured": INTEGER, "median_within_ms": _WITHIN, "p95_within_ms": _WITHIN}
 _ACTOR = {**OBJECT, **_PROTECTED}
 
 SHAPES: dict[str, Schema] = {
@@ -77,7 +80,28 @@ SHAPES: dict[str, Schema] = {
                     {"approved_by": a_list(OBJECT), "second_requests": a_list(OBJECT), "decided_by_name": STRING},
                 )
             ),
-            "reported": or_null(an_object({"outcome": one_of(*Reported), "reported_at": MOMENT, "detail": STRING})),
+            "reported": or_null(
+                an_object(
+                    {
+                        "outcome": one_of(*Reported),
+                        "reported_at": MOMENT,
+                        "detail": STRING | _PROTECTED,
+                        "reported_by": _ACTOR,
+                    }
+                )
+            ),
+            "retry": {
+                **or_null(
+                    an_object(
+                        {
+                            "state": one_of(*Retry),
+                            "until": or_null(MOMENT),
+                            "request_id": {**STRING, "description": "The retry, where there was one"},
+                        }
+                    )
+                ),
+                "description": "Of a call whose outcome is unknown: the one mint that its policy may allow",
+            },
             "timeline": a_list(ref("RequestStep")),
             "related": an_object(
                 {"minted_from": STRING, "mints": a_list(UUID), "parent": STRING, "children": a_list(UUID)}
@@ -105,6 +129,7 @@ SHAPES: dict[str, Schema] = {
             "decider": _ACTOR,
             "reason": STRING | _PROTECTED,
             "outcome": STRING | _PROTECTED,
+            "after_outcome": {**STRING, "description": "unknown: decided anew since another call's outcome is"},
         }
     ),
     "Overview": an_object(
@@ -117,6 +142,7 @@ SHAPES: dict[str, Schema] = {
             "steps": a_list(an_object({"at": MOMENT, **_BY_OUTCOME})),
             "decided": {**INTEGER, "description": "Approved, denied or expired"},
             "decided_without_a_person": INTEGER,
+            "decision_times": an_object({"rules": ref("DecisionTimes"), "judge": ref("DecisionTimes")}),
             "reviews": an_object(
                 {
                     "waiting": {**INTEGER, "description": "Of the oldest 1000"},
@@ -131,5 +157,9 @@ SHAPES: dict[str, Schema] = {
             "budgets": a_list(ref("LimitUse")),
         }
     ),
+    "DecisionTimes": {
+        **an_object({**_TIMES, "steps": a_list(an_object({"at": MOMENT, **_TIMES}))}),
+        "description": "From reading a request (for a judge: from storing it) to writing the decision, before COMMIT",
+    },
     "Requested": an_object({"name": STRING, "requests": INTEGER, "outcomes": an_object(_BY_OUTCOME)}),
 }

@@ -10,9 +10,10 @@ from starlette.responses import Response
 from ledgix.formats.json import JsonObject
 from ledgix_vault.errors import Invalid
 from ledgix_vault.operations.change_judge_settings import change_judge_settings
-from ledgix_vault.tenancy.judge_settings import MASK, Provider
+from ledgix_vault.tenancy.judge_settings import Provider
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.web.dashboard.frame import Form, SignedIn, TheForm, TheVault, flaws_of, redirect, render
+from ledgix_vault.write_only import MASK
 
 router = APIRouter()
 HERE = "/app/settings/judge"

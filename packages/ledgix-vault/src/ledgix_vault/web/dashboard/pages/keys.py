@@ -19,6 +19,7 @@ from ledgix_vault.tenancy.people import Member
 from ledgix_vault.tenancy.scopes import PRESETS, Preset, Scope, read_scopes
 from ledgix_vault.web.dashboard.frame import SignedIn, TheForm, TheVault, flaws_of, redirect, render
 from ledgix_vault.web.dashboard.once import sent_once
+from ledgix_vault.web.dashboard.words import RIGHTS
 
 router = APIRouter()
 HERE = "/app/settings/keys"
@@ -31,17 +32,6 @@ PRESET_WORDS = {
     Preset.REVIEWER: "A program that decides reviews and reads the whole ledger.",
     Preset.AUDITOR: "Reads the whole ledger and makes reports, changes nothing.",
     Preset.FULL: "Everything, settings and keys included. Keep it to yourself.",
-}
-SCOPE_WORDS = {
-    Scope.CLEARANCE: "ask for clearance",
-    Scope.CONSUME: "use tokens up, report outcomes",
-    Scope.POLICY: "write and activate policies",
-    Scope.SCHEMAS: "register tools",
-    Scope.REVIEW: "decide reviews",
-    Scope.SETTINGS: "change settings and keys",
-    Scope.LEDGER: "read the ledger without contents",
-    Scope.LEDGER_FULL: "read the whole ledger",
-    Scope.REPORT: "make reports",
 }
 LIVES = (("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year"), ("", "never, until it is revoked"))
 OVERLAPS = (
@@ -145,7 +135,7 @@ async def _page(
         active=[row for row in reversed(rows) if row.state is KeyState.ACTIVE],
         ended=[row for row in reversed(rows) if row.state is not KeyState.ACTIVE],
         presets=[(preset, words) for preset, words in PRESET_WORDS.items() if _has(member, PRESETS[preset])],
-        rights=[(scope, words) for scope, words in SCOPE_WORDS.items() if member.allows(scope)],
+        rights=[(scope, words) for scope, words in RIGHTS.items() if member.allows(scope)],
         single=SINGLE,
         lives=LIVES,
         overlaps=OVERLAPS,
@@ -168,7 +158,7 @@ def _may(key: ApiKey) -> str:
     if key.preset is Preset.FULL:
         return "everything"
     said = [scope for scope in key.ordered_scopes if scope is not Scope.LEDGER or not key.allows(Scope.LEDGER_FULL)]
-    return ", ".join(SCOPE_WORDS[scope] for scope in said)
+    return ", ".join(RIGHTS[scope] for scope in said)
 
 
 def _has(member: Member, scopes: frozenset[Scope]) -> bool:

@@ -14,7 +14,6 @@ from ledgix.formats.json import Json, JsonObject
 from ledgix_vault.errors import CallerError, Invalid
 from ledgix_vault.notices.kinds import NAMES, Channel, NoticeKind
 from ledgix_vault.notices.quiet import DAYS
-from ledgix_vault.notices.settings import MASK
 from ledgix_vault.operations.change_notification_settings import change_notification_settings, rotate_webhook_secret
 from ledgix_vault.operations.read_deliveries import read_deliveries
 from ledgix_vault.operations.send_test_notification import send_test_notification
@@ -22,6 +21,7 @@ from ledgix_vault.tenancy.people import Member
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.dashboard.frame import Form, SignedIn, TheForm, TheVault, flaws_of, redirect, render
+from ledgix_vault.write_only import MASK
 
 router = APIRouter()
 HERE = "/app/settings/notifications"

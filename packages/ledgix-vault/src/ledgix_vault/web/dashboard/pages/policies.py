@@ -1,4 +1,6 @@
-"""The library, a policy's history, the difference of two versions, and what becomes of a version."""
+"""The library, a policy's history, the difference of two versions, and what becomes of a version.
+
+Whoever reads the full ledger reads them too; what changes something is shown to who may write policies."""
 
 from __future__ import annotations
 
@@ -23,9 +25,10 @@ from ledgix_vault.operations.read_policies import (
 from ledgix_vault.operations.retire_policy_version import retire_policy_version
 from ledgix_vault.operations.roll_back_policy import roll_back_policy
 from ledgix_vault.operations.shadow_policy_version import shadow_policy_version
-from ledgix_vault.operations.understand_sentences import Question, understand_sentences
+from ledgix_vault.operations.understand_sentences import understand_document
 from ledgix_vault.policy.versions import PolicyVersion, VersionState, confirmation_hash
 from ledgix_vault.tenancy.people import Member
+from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.policy_versions import LARGEST_NUMBER, PolicyId
 from ledgix_vault.web.dashboard.frame import SignedIn, TheForm, TheVault, redirect, render
@@ -52,6 +55,7 @@ async def get_policies(request: Request, vault: TheVault, member: SignedIn) -> R
         "policies.html",
         member=member,
         title="Policies",
+        may_write=member.allows(Scope.POLICY),
         rows=rows,
         starters=starters(),
         policy_href=policy_href,
@@ -70,6 +74,7 @@ async def get_policy(policy_id: PolicyId, request: Request, vault: TheVault, mem
         "policy.html",
         member=member,
         title=policy_id,
+        may_write=member.allows(Scope.POLICY),
         policy_id=policy_id,
         summary=summary,
         row=row_of(summary, names),
@@ -96,6 +101,7 @@ async def post_confirmation(
     policy_id: PolicyId, version: Number, request: Request, vault: TheVault, member: SignedIn, form: TheForm
 ) -> Response:
     """Somebody read the version and says that it is what was meant; marks make the next version."""
+    member.require(Scope.POLICY)
     if not form.flag("read"):
         error = "Say that you have read what the Vault understood: tick the box, then confirm."
         return await _version_page(request, vault, member, policy_id, version, error=error)
@@ -186,6 +192,7 @@ async def _version_page(
         member=member,
         title=f"{policy_id}, version {number}",
         status=422 if error else 200,
+        may_write=member.allows(Scope.POLICY),
         policy_id=policy_id,
         version=version,
         document=version.document,
@@ -206,11 +213,9 @@ async def _version_page(
 
 async def _shown(vault: Vault, member: Member, version: PolicyVersion) -> ShownPolicy:
     """The version sentence by sentence, against the tool schemas of now."""
-    document = version.document
-    question = Question(document.uncompiled, document.tools, {})
-    found = await asyncio.to_thread(understand_sentences, vault, member, question)
+    found = await asyncio.to_thread(understand_document, vault, member, version.document)
     schemas = vault.store.tenant(member.tenant_id).snapshot.schemas
-    return await asyncio.to_thread(shown_policy, document, found, schemas)
+    return await asyncio.to_thread(shown_policy, version.document, found, schemas)
 
 
 def _before_active(summary: PolicySummary, versions: Iterable[PolicyVersion]) -> PolicyVersion | None:

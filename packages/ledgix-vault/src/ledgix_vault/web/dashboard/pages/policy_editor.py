@@ -61,6 +61,7 @@ async def get_edit(
     version: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)] = None,
 ) -> Response:
     """The next version of a policy, beginning from one of its versions."""
+    member.require(Scope.POLICY)
     if version is None:
         summary = await read_policy(vault, member, policy_id)
         base = summary.newest

@@ -15,6 +15,7 @@ from ledgix_vault.errors import NotFound
 from ledgix_vault.jsontext import encode
 from ledgix_vault.operations.read_policies import read_policy, read_version, read_versions, shadow_report
 from ledgix_vault.operations.run_policy_cases import CaseResult, run_policy_cases
+from ledgix_vault.operations.search_requests import read_rows
 from ledgix_vault.operations.simulate_policy import simulate_policy
 from ledgix_vault.operations.steps.drafts import Draft
 from ledgix_vault.policy.code.cases import parse_cases
@@ -22,12 +23,14 @@ from ledgix_vault.policy.code.directory import Directory
 from ledgix_vault.policy.errors import PolicyError, Problem
 from ledgix_vault.policy.versions import PolicyVersion
 from ledgix_vault.tenancy.people import Member
+from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.policy_versions import LARGEST_NUMBER, PolicyId
 from ledgix_vault.web.api.simulation import NDJSON
 from ledgix_vault.web.dashboard.frame import SignedIn, TheForm, TheVault, environment, render
+from ledgix_vault.web.dashboard.shown.calls import shown_call
 from ledgix_vault.web.dashboard.shown.links import policy_href, version_href
-from ledgix_vault.web.dashboard.shown.trials import before_and_after, money_of
+from ledgix_vault.web.dashboard.shown.trials import before_and_after, for_people, money_of
 
 router = APIRouter()
 USUAL = 1000
@@ -60,7 +63,7 @@ async def get_simulation(
         chosen=chosen,
         last=last or USUAL,
         choices=CHOICES,
-        **_result(result),
+        **await _result(vault, member, result),
     )
 
 
@@ -76,7 +79,7 @@ async def get_steps(
     chosen, _ = await _chosen(vault, member, policy_id, version)
     steps = simulate_policy(vault, member, Draft(policy_id, version=chosen.version), last=last or USUAL)
     first = await anext(steps)  # what is refused is refused before an answer begins
-    return StreamingResponse(_told(first, steps), media_type=NDJSON)
+    return StreamingResponse(_told(vault, member, first, steps), media_type=NDJSON)
 
 
 @router.get("/policies/{policy_id}/shadow")
@@ -169,6 +172,7 @@ async def _chosen(
     vault: Vault, member: Member, policy_id: str, number: int | None
 ) -> tuple[PolicyVersion, list[PolicyVersion]]:
     """The version that is named, else the newest; and those to choose from."""
+    member.require(Scope.POLICY)
     versions = await read_versions(vault, member, policy_id, limit=VERSIONS_SHOWN, before=None)
     return versions[0] if number is None else await read_version(vault, member, policy_id, number), versions
 
@@ -182,7 +186,9 @@ async def _simulated(vault: Vault, member: Member, policy_id: str, version: int,
     return result
 
 
-async def _told(first: JsonObject, later: AsyncGenerator[JsonObject]) -> AsyncIterator[bytes]:
+async def _told(
+    vault: Vault, member: Member, first: JsonObject, later: AsyncGenerator[JsonObject]
+) -> AsyncIterator[bytes]:
     async with aclosing(later):  # also when whoever asked has gone: the next simulation may begin
         step = first
         if "changes" not in step:
@@ -190,13 +196,22 @@ async def _told(first: JsonObject, later: AsyncGenerator[JsonObject]) -> AsyncIt
         async for step in later:
             if "changes" not in step:
                 yield encode(step) + b"\n"
-        html = environment().get_template("policy_simulation_result.html").render(**_result(step))
+        shown = await _result(vault, member, step)
+        html = environment().get_template("policy_simulation_result.html").render(**shown)
         yield encode({"html": html}) + b"\n"
 
 
-def _result(result: JsonObject | None) -> dict[str, Any]:
+async def _result(vault: Vault, member: Member, result: JsonObject | None) -> dict[str, Any]:
     """What the result's template takes."""
     if result is None:
-        return {"result": None, "chart": None, "policy_href": policy_href, "money_of": money_of}
-    chart = before_and_after(cast("Any", result))
-    return {"result": result, "chart": chart, "policy_href": policy_href, "money_of": money_of}
+        return {"result": None, "policy_href": policy_href}
+    found = cast("Any", result)
+    rows = await read_rows(vault, member, [each["request_id"] for each in found["examples"]])
+    return {
+        "result": found,
+        "chart": before_and_after(found),
+        "for_people": for_people(found["review_load"]),
+        "calls": {request_id: shown_call(vault, member.tenant_id, row) for request_id, row in rows.items()},
+        "policy_href": policy_href,
+        "money_of": money_of,
+    }

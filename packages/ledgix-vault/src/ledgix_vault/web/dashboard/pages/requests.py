@@ -18,11 +18,12 @@ from ledgix_vault.notices.visible import visible
 from ledgix_vault.operations.read_ledger import Wanted, prove_bundle
 from ledgix_vault.operations.read_request import read_request
 from ledgix_vault.operations.search_requests import RequestPage, search_requests
+from ledgix_vault.tenancy.callers import may_read_policies
 from ledgix_vault.tenancy.scopes import Scope
-from ledgix_vault.vault import Vault
 from ledgix_vault.web.api.context import exact_json
 from ledgix_vault.web.dashboard.frame import SignedIn, TheVault, TheWorker, flaws_of, render
 from ledgix_vault.web.dashboard.readable import read_arguments, summary
+from ledgix_vault.web.dashboard.shown.calls import money_in, shown_call
 from ledgix_vault.web.dashboard.words import words
 
 router = APIRouter()
@@ -55,7 +56,7 @@ async def get_requests(request: Request, vault: TheVault, member: SignedIn) -> R
         member=member,
         title="Requests",
         status=422 if flaws else 200,
-        rows=[_row(vault, member.tenant_id, row) for row in page.requests],
+        rows=[shown_call(vault, member.tenant_id, row) for row in page.requests],
         page=page,
         asked=asked,
         flaws=flaws,
@@ -73,7 +74,7 @@ async def get_requests(request: Request, vault: TheVault, member: SignedIn) -> R
 async def get_request(request_id: str, request: Request, vault: TheVault, member: SignedIn) -> Response:
     """One request."""
     found: Any = await read_request(vault, member, request_id)
-    money = _money_of(vault, member.tenant_id, found["tool_name"])
+    money = money_in(vault, member.tenant_id, found["tool_name"])
     changed = found["decision"].get("effective_args")
     proposed = found["request"].get("tool_args", {})
     return render(
@@ -82,6 +83,7 @@ async def get_request(request_id: str, request: Request, vault: TheVault, member
         member=member,
         title=visible(found["tool_name"]),
         agent=visible(found["agent_id"]),
+        may_read_policies=may_read_policies(member),
         found=found,
         summary=summary(found["tool_args"], money),
         arguments=read_arguments(found["tool_args"], money),
@@ -90,7 +92,10 @@ async def get_request(request_id: str, request: Request, vault: TheVault, member
         circumstances=_circumstances(found["request"]),
         citations=_cited(found["decision"]),
         decider=_decider(found),
-        token=TOKEN_WORDS[found["token"]["state"]],
+        token=_token(found),
+        reported=OUTCOME_WORDS[found["reported"]["outcome"]] if found["reported"] else None,
+        reporter=_who(found["reported"]["reported_by"]) if found["reported"] else "",
+        what_next=RETRY_WORDS[found["retry"]["state"]] if found["retry"] else "",
         may_review=member.allows(Scope.REVIEW),
         steps=[_step(step) for step in found["timeline"]],
     )
@@ -116,18 +121,6 @@ def _sought(asked: dict[str, str]) -> Sought:
         | ({"since": f"{since}{DAY}"} if since else {})
         | ({"until": f"{until}T23:59:59.999999Z"} if until else {})
     )
-
-
-def _row(vault: Vault, tenant_id: str, row: JsonObject) -> dict[str, Any]:
-    args: Any = row["tool_args"]
-    tool = str(row["tool_name"])
-    shown = {"tool_name": visible(tool), "agent_id": visible(str(row["agent_id"]))}
-    return {**row, **shown, "summary": summary(args, _money_of(vault, tenant_id, tool))}
-
-
-def _money_of(vault: Vault, tenant_id: str, tool_name: str) -> Any:
-    schema = vault.store.tenant(tenant_id).snapshot.schemas.get(tool_name)
-    return schema.money if schema is not None else None
 
 
 def _exact(args: Any) -> str:
@@ -176,9 +169,20 @@ def _who(decider: Any) -> str:
             return DECIDERS[DeciderType(other)]
 
 
+def _token(found: Any) -> tuple[str, str, str]:
+    """Kind, word and sentence. A token that a report used up after it had lapsed reads as lapsed."""
+    state = found["token"]["state"]
+    if found["reported"] and state in ("used", "lapsed"):
+        kind, word, sentence = TOKEN_WORDS[state]
+        return kind, word, f"{sentence} {TOKEN_AFTER[found['reported']['outcome']]}"
+    return TOKEN_WORDS[state]
+
+
 def _step(step: Any) -> dict[str, Any]:
     outcome = step["outcome"]
     title = STEPS.get(step["kind"], words(step["kind"]))
+    if step["after_outcome"]:
+        title = RETRIED if step["kind"] == "token.minted" else REFUSED_RETRY
     if step["kind"] in TELLING and outcome:
         title = f"{title}: {'waits for a person' if outcome == Outcome.PENDING else outcome}"
     return {**step, "title": title, "who": _who(step["decider"])}
@@ -195,7 +199,9 @@ CIRCUMSTANCES = (
     ("processing_register_ref", "processing register"),
     ("dataset_ref", "data set"),
 )
-TELLING = ("clearance.decided", "review.decided")
+TELLING = ("clearance.decided", "review.decided", "outcome.reported")
+RETRIED = "Retried, since the outcome of the first call is unknown"
+REFUSED_RETRY = "A retry after an unknown outcome was asked for"
 STEPS = {
     "clearance.decided": "Decided",
     "review.decided": "Reviewed",
@@ -205,6 +211,37 @@ STEPS = {
     "token.minted": "Decided anew from an earlier approval",
     "token.consumed": "Token used: the call was let through",
     "outcome.reported": "Outcome reported",
+}
+OUTCOME_WORDS = {
+    "delivered": ("good", "delivered", "The call was carried out."),
+    "refused": (
+        "bad",
+        "refused",
+        "Whoever received the call did nothing. What it had taken of budgets came back; to have it done after all, the"
+        " agent asks for clearance again.",
+    ),
+    "unknown": (
+        "wait",
+        "unknown",
+        "Nobody can tell whether the call was carried out. It keeps what it took of budgets.",
+    ),
+}
+TOKEN_AFTER = {
+    "delivered": "The call that it was for was delivered.",
+    "refused": "The call that it was for was refused.",
+    "unknown": "What became of the call that it was for is unknown.",
+}
+RETRY_WORDS = {
+    "possible": "Its policy allows one retry: the agent that asked may mint once more, if all policies approve by then."
+    " The retry counts against budgets like a further call.",
+    "used": "It was retried once, and there is no second retry. Find out what became of both calls before anybody"
+    " asks again.",
+    "not_allowed": "Its policy allows no retry. Find out from the receiver what became of the call; if nothing was"
+    " done, the agent asks for clearance again.",
+    "over": "The time for a retry is over. Find out from the receiver what became of the call; if nothing was done, the"
+    " agent asks for clearance again.",
+    "none": "There is no retry of a retry, nor of a call whose approval was taken back or whose arguments a person"
+    " changed. Find out from the receiver what became of the call before anybody asks again.",
 }
 TOKEN_WORDS = {
     "none": ("plain", "no token", "Only an approval carries one."),

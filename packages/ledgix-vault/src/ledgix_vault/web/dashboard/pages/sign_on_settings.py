@@ -11,8 +11,9 @@ from ledgix_vault.operations.change_review_settings import change_review_setting
 from ledgix_vault.operations.change_single_sign_on import change_single_sign_on, read_single_sign_on
 from ledgix_vault.operations.single_sign_on import CALLBACK
 from ledgix_vault.tenancy.people import Member, Role
-from ledgix_vault.tenancy.sign_on import MASK, SingleSignOn
+from ledgix_vault.tenancy.sign_on import SingleSignOn
 from ledgix_vault.web.dashboard.frame import Form, SignedIn, TheForm, TheVault, flaws_of, redirect, render
+from ledgix_vault.write_only import MASK
 
 router = APIRouter()
 HERE = "/app/settings/single-sign-on"

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ledgix.formats.json import JsonObject
 from ledgix_vault.clearance.searching import Sought
 from ledgix_vault.errors import NotFound
 from ledgix_vault.ids import new_id
 from ledgix_vault.operations.hand_out_api_keys import HandedOut, hand_out_api_key
-from ledgix_vault.operations.register_policy import Registration, register_policy
+from ledgix_vault.operations.register_policy import register_policy
 from ledgix_vault.operations.search_requests import search_requests
 from ledgix_vault.operations.steps.keys import Rights
 from ledgix_vault.policy.versions import VersionState
@@ -22,63 +20,14 @@ from ledgix_vault.tenancy.people import Member, Role
 from ledgix_vault.tenancy.scopes import PRESETS, Preset, Scope
 from ledgix_vault.web.dashboard.frame import SignedIn, TheForm, TheVault, redirect, render
 from ledgix_vault.web.dashboard.once import sent_once
+from ledgix_vault.web.dashboard.shown.draft_form import form_of_starter
+from ledgix_vault.web.dashboard.shown.starters import FirstCall, starter_named, starters
 
 router = APIRouter()
 HERE = "/app/start"
 FIRST_KEY = "First agent"
 AGENT = "first-agent"
 PLACE = "PUT-YOUR-KEY-HERE"
-
-
-@dataclass(frozen=True, slots=True)
-class Starter:
-    """A small policy to begin with, and a call that it approves. `says` are its rules in words."""
-
-    name: str
-    title: str
-    tool: str
-    says: tuple[str, ...]
-    call: JsonObject
-    try_further: str
-    definition: str | None = None
-
-    @property
-    def registration(self) -> Registration:
-        sentences = self.says if self.definition is None else ()
-        return Registration(self.name, self.title, sentences, (self.tool,), self.definition)
-
-
-STARTERS = (
-    Starter(
-        "refunds",
-        "Refunds",
-        "stripe_refund",
-        ("Refunds must not exceed $1000", "Amounts above 100 USD need review"),
-        {"amount": 45, "currency": "USD"},
-        "With an amount of 450 a person is asked; 4500 is denied.",
-    ),
-    Starter(
-        "payments",
-        "Payments",
-        "send_payment",
-        ("Payments must not exceed $10000", "Amounts above 1000 USD need review"),
-        {"amount": 250, "currency": "USD"},
-        "With an amount of 2500 a person is asked; 25000 is denied.",
-    ),
-    Starter(
-        "exports",
-        "Data exports",
-        "export_customers",
-        ("Up to 500 rows may be exported", "More than 10,000 rows never leave", "Between the two a person decides"),
-        {"rows": 120},
-        "With 5000 rows a person is asked; 50000 is denied.",
-        definition="""otherwise: review
-rules:
-  - {id: small, effect: approve, when: [args.rows <= 500], source: Up to 500 rows may be exported}
-  - {id: too-many, effect: deny, when: ["args.rows > 10000"], source: "More than 10,000 rows never leave"}
-""",
-    ),
-)
 
 
 @router.get("/start")
@@ -104,13 +53,13 @@ async def get_key(member: SignedIn) -> Response:
 @router.post("/start/policy")
 async def post_policy(vault: TheVault, member: SignedIn, form: TheForm) -> Response:
     """One of the starters, in force at once unless the tenant asks for two people."""
-    starter = next((each for each in STARTERS if each.name == form.text("starter")), None)
+    starter = starter_named(form.text("starter"))
     if starter is None:
         raise NotFound("There is no such policy to start with.")
-    made, _ = await register_policy(vault, member, starter.registration, None)
+    made, _ = await register_policy(vault, member, form_of_starter(starter).registration(), None)
     if made.state is VersionState.ACTIVE:
-        return redirect(HERE, said=f"The policy “{starter.name}” is in force.")
-    return redirect(HERE, said=f"The policy “{starter.name}” is a draft; somebody else has to activate it.")
+        return redirect(HERE, said=f"The policy “{made.policy_id}” is in force.")
+    return redirect(HERE, said=f"The policy “{made.policy_id}” is a draft; somebody else has to activate it.")
 
 
 async def _page(request: Request, vault: TheVault, member: Member, made: HandedOut | None = None) -> Response:
@@ -119,7 +68,8 @@ async def _page(request: Request, vault: TheVault, member: Member, made: HandedO
     newest = (await search_requests(vault, member, Sought(), limit=1, cursor="")).requests
     keys = [key for key in state.keys if key.is_valid(now) and key.allows(Scope.CLEARANCE) and not _is_first(key)]
     active = {policy.document.policy_id for policy in state.snapshot.policies}
-    starter = next((each for each in STARTERS if each.name in active), STARTERS[0])
+    first_calls = {each.policy.policy_id: each.first_call for each in starters() if each.first_call is not None}
+    call = next((call for policy_id, call in first_calls.items() if policy_id in active), None)
     return render(
         request,
         "start.html",
@@ -127,8 +77,8 @@ async def _page(request: Request, vault: TheVault, member: Member, made: HandedO
         title="Getting started",
         has_key=bool(keys),
         policies=sorted(active),
-        starters=STARTERS,
-        starter=starter,
+        starters=[each for each in starters() if each.first_call is not None],
+        further=call.further if call is not None else "",
         newest=newest[0] if newest else None,
         made=made,
         once=new_id(),
@@ -136,7 +86,7 @@ async def _page(request: Request, vault: TheVault, member: Member, made: HandedO
         may_write_policies=member.allows(Scope.POLICY),
         may_play=member.allows(Scope.POLICY) or member.allows(Scope.CLEARANCE),
         environment=_environment(made, vault.settings.public_url),
-        snippets=_snippets(starter),
+        snippets=_snippets(call or next(iter(first_calls.values()))),
     )
 
 
@@ -150,10 +100,10 @@ def _environment(made: HandedOut | None, url: str) -> str:
     return f"export LEDGIX_VAULT_URL={url}\nexport LEDGIX_VAULT_API_KEY={secret}\nexport LEDGIX_AGENT_ID={AGENT}"
 
 
-def _snippets(starter: Starter) -> tuple[tuple[str, str], ...]:
+def _snippets(call: FirstCall) -> tuple[tuple[str, str], ...]:
     """The first call, for a shell and for Python; both read the environment above."""
-    body = json.dumps({"tool_name": starter.tool, "tool_args": starter.call, "agent_id": AGENT})
-    values: dict[str, Any] = starter.call
+    body = json.dumps({"tool_name": call.tool, "tool_args": call.args, "agent_id": AGENT})
+    values: dict[str, Any] = call.args
     given = ", ".join(f"{name}={value!r}" for name, value in values.items())
     curl = (
         "curl -sS $LEDGIX_VAULT_URL/request-clearance \\\n"
@@ -162,9 +112,9 @@ def _snippets(starter: Starter) -> tuple[tuple[str, str], ...]:
     )
     python = (
         "import ledgix\n\n"
-        f'@ledgix.guard(tool="{starter.tool}")\n'
-        f"def {starter.tool}({', '.join(values)}):\n"
+        f'@ledgix.guard(tool="{call.tool}")\n'
+        f"def {call.tool}({', '.join(values)}):\n"
         '    return "done"  # your code: it runs only if the Vault approves\n\n'
-        f"print({starter.tool}({given}))"
+        f"print({call.tool}({given}))"
     )
     return ("Shell", curl), ("Python", python)

@@ -13,6 +13,7 @@ from ledgix_vault.policy.words import (
     limit_in_words,
     otherwise_in_words,
     register_in_words,
+    retry_in_words,
     rule_in_words,
 )
 
@@ -31,6 +32,7 @@ _HEADS = {
     "destinations": "Receivers",
     "registers": "Record of processing",
     "sources": "Document",
+    "retry_after_unknown": "Retry after an unknown outcome",
 }
 
 
@@ -129,3 +131,5 @@ def _parts(document: PolicyDocument) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("destinations", destinations.id), destinations_in_words(destinations)
     for register in document.registers:
         yield ("registers", register.ref), register_in_words(register)
+    if document.retry_after_unknown:
+        yield ("retry_after_unknown", ""), retry_in_words(document)

@@ -19,6 +19,7 @@ from ledgix_vault.policy.words import (
     limit_in_words,
     otherwise_in_words,
     register_in_words,
+    retry_in_words,
     rule_in_words,
 )
 from ledgix_vault.policy.words.values import name_in_words
@@ -147,4 +148,5 @@ def _further(document: PolicyDocument) -> list[str]:
         *map(destinations_in_words, document.destinations),
         *map(register_in_words, document.registers),
         *([] if document.judge is None else [judge_in_words(document.judge)]),
+        *filter(None, [retry_in_words(document)]),
     ]

@@ -6,18 +6,45 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from ledgix.formats.json import JsonObject
 from ledgix_vault.policy.code.policy_file import PolicyFile, parse_policy_file
 from ledgix_vault.policy.definition import MEMBERS
 
 
 @dataclass(frozen=True, slots=True)
+class FirstCall:
+    """A call that a policy approves by itself, and what to change in it to see the rest."""
+
+    tool: str
+    args: JsonObject
+    further: str
+
+
+FIRST_CALLS = {
+    "refunds-in-sentences": FirstCall(
+        "stripe_refund",
+        {"amount": 45, "currency": "USD"},
+        "With an amount of 450 a person is asked; 4500 is denied.",
+    ),
+    "purchases-in-sentences": FirstCall(
+        "create_purchase_order",
+        {"amount": 120, "currency": "EUR", "quantity": 3},
+        "With an amount of 1200 a person is asked; 12000 is denied.",
+    ),
+}
+"""For those starters that need no facts: a first request works with nothing but its arguments."""
+
+
+@dataclass(frozen=True, slots=True)
 class Starter:
-    """`summary` is the file's first line; `definition` is its rules as they are written there, "" for sentences."""
+    """`summary` is the file's first line; `definition` is its rules as they are written there, "" for sentences.
+    `first_call` is None where a call needs facts that only an application has."""
 
     name: str
     summary: str
     policy: PolicyFile
     definition: str
+    first_call: FirstCall | None
 
 
 @lru_cache(maxsize=1)
@@ -51,4 +78,4 @@ def definition_text(text: str) -> str:
 
 def _starter(name: str, text: str) -> Starter:
     summary = text.partition("\n")[0].removeprefix("#").strip()
-    return Starter(name, summary, parse_policy_file(text), definition_text(text))
+    return Starter(name, summary, parse_policy_file(text), definition_text(text), FIRST_CALLS.get(name))

@@ -29,6 +29,16 @@ def before_and_after(result: Mapping[str, Any]) -> Chart:
     return columns("Calls whose verdict would change", ("Now", "With this version"), series)
 
 
+def for_people(load: Mapping[str, int]) -> str:
+    """ "6 fewer calls would wait for a person: 3 instead of 9"."""
+    extra = load["extra"]
+    if not extra:
+        return f"As many calls as now would wait for a person: {load['now']:,}"
+    calls = "call" if abs(extra) == 1 else "calls"
+    more = "more" if extra > 0 else "fewer"
+    return f"{abs(extra):,} {more} {calls} would wait for a person: {load['draft']:,} instead of {load['now']:,}"
+
+
 def money_of(amounts: Mapping[str, str]) -> str:
     """ "1,200.00 USD, 30.00 EUR"; what has no known currency is said so."""
     return ", ".join(
