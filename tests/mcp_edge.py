@@ -155,7 +155,7 @@ def http_edge(tenant: Tenant, directory: Path) -> Iterator[Edge]:
     tools, gateway = free_port(), free_port()
     (directory / "token").write_text(TOKEN)
     upstream = {"url": f"http://127.0.0.1:{tools}/mcp"}
-    file = edge.write(upstream, listen={"port": gateway, "token": {"file": "token"}})
+    file = edge.write(upstream, listen={"port": gateway, "token": {"file": "token"}, "sessions": 5})
     edge.url = f"http://127.0.0.1:{gateway}/mcp"
     log = directory / "processes.log"
     with (

@@ -294,6 +294,9 @@ async def test_a_stateless_client_falls_back_to_the_handshake(edge: Edge) -> Non
 # Attacks, as bytes
 
 
+HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+
+
 class Raw:
     """A session spoken by hand."""
 
@@ -303,10 +306,12 @@ class Raw:
         self._session: dict[str, str] = {}
 
     async def begin(self) -> None:
-        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
-        answer = await self.send({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello})
+        answer = await self.send({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO})
         self._session = {"Mcp-Session-Id": answer.headers["mcp-session-id"], "MCP-Protocol-Version": "2025-11-25"}
         await self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    async def end(self) -> None:
+        assert (await self._http.delete(self._url, headers=self._session)).status_code == 200
 
     async def send(self, message: Any, **headers: str) -> httpx2.Response:
         body = message if isinstance(message, bytes) else json.dumps(message).encode()
@@ -328,6 +333,7 @@ async def raw(edge: Edge) -> AsyncIterator[Raw]:
         session = Raw(http, edge.url)
         await session.begin()
         yield session
+        await session.end()
 
 
 @pytest.mark.parametrize(
@@ -410,6 +416,20 @@ async def test_methods_that_mcp_does_not_know_are_refused(client: Client) -> Non
 async def test_who_may_not_speak(raw: Raw, headers: dict[str, str], status: int) -> None:
     answer = await raw.send({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, **headers)
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Host": "evil.example"}, {"Accept": "text/html"}]
+)
+async def test_a_refused_beginning_leaves_no_session(edge: Edge, headers: dict[str, str]) -> None:
+    """A page in a browser must not use up the sessions: more of them than may be open are refused here."""
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60) as http:
+        raw = Raw(http, edge.url)
+        for _ in range(6):
+            hello = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": HELLO}
+            assert (await raw.send(hello, **headers)).status_code in (403, 406, 421)
+        await raw.begin()
+        await raw.end()
 
 
 async def test_a_body_beyond_the_limit_is_refused(raw: Raw) -> None:

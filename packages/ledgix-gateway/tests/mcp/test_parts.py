@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from ledgix.formats import json as exact
 from ledgix_gateway.mcp.answers import META, Code, of_error
 from ledgix_gateway.mcp.exactness import CallRefused, read_call
 from ledgix_gateway.mcp.held import Held, Open
+from ledgix_gateway.mcp.sessions import SlowBody, in_time
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "gateway-mcp.md"
 
@@ -108,3 +110,31 @@ def test_what_is_no_answer_about_a_call_is_not_hidden() -> None:
 def test_every_code_is_documented() -> None:
     listed = set(re.findall(r"^\| `(\w+)` \|", DOCUMENT.read_text("utf-8"), re.M))
     assert {str(code) for code in Code} <= listed
+
+
+@pytest.mark.anyio
+async def test_a_body_that_does_not_end_is_given_up() -> None:
+    async def drips() -> Any:
+        await anyio.sleep(0.02)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def read(receive: Any) -> None:
+        while True:
+            await receive()
+
+    with pytest.raises(SlowBody):
+        await read(in_time(drips, 0.1))
+
+
+@pytest.mark.anyio
+async def test_after_the_body_there_is_no_hurry() -> None:
+    messages: list[Any] = [{"type": "http.request", "body": b"x"}, {"type": "http.disconnect"}]
+
+    async def whole() -> Any:
+        if len(messages) == 1:
+            await anyio.sleep(0.1)
+        return messages.pop(0)
+
+    receive = in_time(whole, 0.05)
+    assert (await receive())["body"] == b"x"
+    assert (await receive())["type"] == "http.disconnect"

@@ -15,7 +15,10 @@ from ledgix_gateway.config.vault import VaultConfig, read_vault
 from ledgix_gateway.errors import ConfigError
 
 _SHORTEST_TOKEN: Final = 16
-OTHER_COMMANDS: Final = ("listen", "mode", "token", "upstreams", "routes", "limits", "ask", "forward_auth", "ext_authz")
+OTHER_COMMANDS: Final = (
+    *("listen", "mode", "token", "upstreams", "routes", "limits", "ask", "unmapped"),
+    *("forward_auth", "ext_authz", "metrics", "tracing", "access_log"),
+)
 """Sections that other commands read from the same file."""
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup
 
+from ledgix_gateway.logs import log_ended
 from ledgix_gateway.mcp.bridge import Bridge
 from ledgix_gateway.mcp.config import Listen, McpConfig
 from ledgix_gateway.mcp.gate import Gate
@@ -18,6 +19,8 @@ from ledgix_gateway.mcp.upstream import Trouble
 from ledgix_gateway.vault import Vault
 
 _SHUTDOWN: Final = 10
+_HEAD_SECONDS: Final = 10.0
+_SPARE: Final = 64
 
 
 async def serve(config: McpConfig) -> None:
@@ -56,13 +59,16 @@ async def _stop_when_told(group: TaskGroup) -> None:
 async def _serve_http(gate: Gate, listen: Listen) -> None:
     import uvicorn  # only here: a client that starts the gateway waits for its imports
 
+    from ledgix_gateway.connections import Bounds, Connections
     from ledgix_gateway.mcp.sessions import Sessions
 
+    bounds = Bounds(_HEAD_SECONDS, 2 * listen.sessions + _SPARE, log_ended)  # a session listens, and calls
     async with anyio.create_task_group() as group:
         app = Sessions(gate, listen, group)
         server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=type("BoundConnections", (Connections,), {"bounds": bounds}),
                 host=listen.host,
                 port=listen.port,
                 lifespan="off",

@@ -4,7 +4,8 @@ Invariants:
 
 - Whoever does not show the configured token learns nothing and reaches nothing.
 - A page in a browser reaches the gateway only from an origin that the configuration names (DNS rebinding).
-- A body is read whole, up to its limit, before anything is made of it.
+- A body is read whole, up to its limit and in time, before anything is made of it.
+- No session is begun for a request that would be refused, and none is kept whose first request was.
 - The handshake revisions of MCP are spoken. A client that offers a later, stateless one is told so, and falls back.
 """
 
@@ -19,7 +20,11 @@ from uuid import uuid4
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
 from mcp.server.streamable_http import MCP_SESSION_ID_HEADER, StreamableHTTPServerTransport
-from mcp.server.transport_security import RequestBodyLimitMiddleware, TransportSecuritySettings
+from mcp.server.transport_security import (
+    RequestBodyLimitMiddleware,
+    TransportSecurityMiddleware,
+    TransportSecuritySettings,
+)
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from mcp_types import INVALID_REQUEST, UNSUPPORTED_PROTOCOL_VERSION, ErrorData, JSONRPCError
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
@@ -34,7 +39,12 @@ from ledgix_gateway.mcp.upstream import Trouble
 from ledgix_gateway.mcp.wire import RAW
 
 _IDLE: Final = 1800.0
+_BODY_SECONDS: Final = 20.0
 logger: Final = logging.getLogger(__name__)
+
+
+class SlowBody(Exception):
+    """The body did not arrive in time."""
 
 
 class Sessions:
@@ -44,6 +54,7 @@ class Sessions:
         self._gate = gate
         self._listen = listen
         self._group = group
+        self._security = TransportSecurityMiddleware(_security(listen))
         self._open: dict[str, StreamableHTTPServerTransport] = {}
         self._guarded: ASGIApp = RequestBodyLimitMiddleware(self._answer, gate.config.message_bytes)
 
@@ -59,7 +70,10 @@ class Sessions:
         elif request.url.path != self._listen.path:
             await PlainTextResponse("Not Found", 404)(scope, receive, send)
         else:
-            await self._guarded(scope, receive, send)
+            try:
+                await self._guarded(scope, in_time(receive, _BODY_SECONDS), send)
+            except SlowBody:
+                await PlainTextResponse("Request Timeout", 408)(scope, receive, send)
 
     def _is_known(self, request: Request) -> bool:
         if self._listen.token is None:
@@ -74,7 +88,9 @@ class Sessions:
         session_id = request.headers.get(MCP_SESSION_ID_HEADER)
         body = await request.body()
         scope[RAW] = body
-        if revision not in HANDSHAKE_PROTOCOL_VERSIONS:
+        if (refusal := await self._security.validate_request(request, request.method == "POST")) is not None:
+            await refusal(scope, receive, send)
+        elif revision not in HANDSHAKE_PROTOCOL_VERSIONS:
             await _unsupported(revision)(scope, receive, send)
         elif session_id is not None:
             await self._continue(session_id, scope, _again(body, receive), send)
@@ -87,12 +103,22 @@ class Sessions:
 
     async def _begin(self, scope: Scope, receive: Receive, send: Send) -> None:
         session_id = uuid4().hex
-        transport = StreamableHTTPServerTransport(
-            session_id, security_settings=_security(self._listen), idle_timeout=_IDLE
-        )
+        transport = StreamableHTTPServerTransport(session_id, idle_timeout=_IDLE)
+        status = 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
         self._open[session_id] = transport
         await self._group.start(self._keep, session_id, transport)
-        await transport.handle_request(scope, receive, send)
+        try:
+            await transport.handle_request(scope, receive, watched)
+        finally:
+            if not 200 <= status < 300:
+                with anyio.CancelScope(shield=True):
+                    await transport.terminate()
 
     async def _continue(self, session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         transport = self._open.get(session_id)
@@ -129,6 +155,26 @@ class Sessions:
 def _security(listen: Listen) -> TransportSecuritySettings:
     own = [f"{host}:*" for host in ("127.0.0.1", "localhost", "[::1]", listen.host)]
     return TransportSecuritySettings(allowed_hosts=[*own, *listen.hosts], allowed_origins=list(listen.origins))
+
+
+def in_time(receive: Receive, seconds: float) -> Receive:
+    """The same messages; raises SlowBody if the body has not ended after so many seconds."""
+    deadline = anyio.current_time() + seconds
+    is_complete = False
+
+    async def hurried() -> Message:
+        nonlocal is_complete
+        if is_complete:
+            return await receive()
+        message: Message | None = None
+        with anyio.CancelScope(deadline=deadline):
+            message = await receive()
+        if message is None:
+            raise SlowBody
+        is_complete = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    return hurried
 
 
 def _is_initialize(body: bytes) -> bool:
