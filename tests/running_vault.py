@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -270,10 +270,10 @@ def _provision(data: Path, tenants: int) -> list[Provisioned]:
         vault = opened.vault
         tenant_ids = [create_tenant(vault, f"tenant {i}").tenant_id for i in range(tenants)]
 
-        async def all_keys() -> Sequence[dict[str, tuple[str, str]]]:
-            return await asyncio.gather(*[_keys_of(vault, tenant_id) for tenant_id in tenant_ids])
+        async def all_keys() -> list[Provisioned]:
+            return [(tenant_id, await _keys_of(vault, tenant_id)) for tenant_id in tenant_ids]
 
-        return list(zip(tenant_ids, asyncio.run(all_keys()), strict=True))
+        return asyncio.run(all_keys())
 
 
 async def _keys_of(vault: Vault, tenant_id: str) -> dict[str, tuple[str, str]]:
