@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import looks
-from ledgix_vault.web.dashboard.pages.start import STARTERS
 from scene import Scene
 from visits import Shot, Visit
 from watch import Watch
@@ -28,7 +27,7 @@ def page(visit: Visit) -> Iterator[Page]:
 
 
 def register(scene: Scene) -> None:
-    scene.ours.tenant.register("refunds", rules=list(STARTERS[0].says), tools=[STARTERS[0].tool])
+    scene.ours.tenant.register_refunds()
 
 
 def test_the_shell_lines_of_the_path_run(scene: Scene, page: Page) -> None:
