@@ -20,7 +20,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 RUN = [
     *("README.md", "docs/getting-started.md", "docs/from-a-pdf.md", "docs/policy-versions.md", "docs/reviews.md"),
-    "docs/verifying.md",
+    *("docs/verifying.md", "docs/gateway.md", "docs/gateway-mcp.md"),
 ]
 BLOCK = re.compile(r"(?P<not_run><!-- not run: [^>]*-->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
@@ -88,7 +88,7 @@ def test_links_lead_somewhere(document: str) -> None:
 
 def test_the_architecture_names_every_room() -> None:
     page = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
-    for package in ("ledgix/src/ledgix", "ledgix-vault/src/ledgix_vault"):
+    for package in ("ledgix/src/ledgix", "ledgix-vault/src/ledgix_vault", "ledgix-gateway/src/ledgix_gateway"):
         rooms = [path for path in (ROOT / "packages" / package).iterdir() if (path / "__init__.py").exists()]
         modules = [path for path in (ROOT / "packages" / package).glob("*.py") if path.stem != "__init__"]
         named = [f"`{room.name}/`" for room in rooms] + [f"`{module.name}`" for module in modules]

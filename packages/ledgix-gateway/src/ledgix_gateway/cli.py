@@ -2,14 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+from typing import Annotated, NoReturn
+
 import typer
 
+from ledgix_gateway.errors import ConfigError
+
 app = typer.Typer(no_args_is_help=True, help=__doc__, add_completion=False, rich_markup_mode=None)
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The configuration, YAML or TOML.")]
 
 
 @app.callback()
 def _root() -> None:
     """A protected edge in front of a tool: only calls that the Vault approved go through."""
+
+
+@app.command()
+def serve(config: ConfigFile) -> None:
+    """Serve the reverse proxy until SIGTERM. SIGHUP, or a change of the file, loads the configuration anew."""
+    from ledgix_gateway.logs import configure_logs, log_ended
+    from ledgix_gateway.serve import serve as run
+
+    configure_logs()
+    try:
+        run(config, lambda url: typer.echo(f"ledgix-gateway listens on {url}"), log_ended)
+    except ConfigError as error:
+        _refuse(error)
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="The configuration, YAML or TOML.")]) -> None:
+    """Check a configuration, and print its routes and what each of them hashes."""
+    from ledgix_gateway.config.config import load_config
+    from ledgix_gateway.overview import describe
+
+    try:
+        config = load_config(file)
+    except ConfigError as error:
+        _refuse(error)
+    typer.echo(describe(config))
+
+
+@app.command()
+def mcp(config: ConfigFile) -> None:
+    """Stand in front of an MCP server, over stdio or, with `listen`, over Streamable HTTP."""
+    from ledgix_gateway.logs import configure_logs
+    from ledgix_gateway.mcp.config import load
+    from ledgix_gateway.mcp.run import serve as run
+    from ledgix_gateway.mcp.upstream import Trouble
+
+    configure_logs()
+    try:
+        asyncio.run(run(load(config)))
+    except (ConfigError, Trouble) as error:
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(1)
 
 
 def main() -> None:

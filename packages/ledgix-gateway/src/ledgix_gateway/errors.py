@@ -2,7 +2,10 @@
 
 LedgixError
 ├── ConfigError             the configuration can't be used: `place` names where, the message says what to write
-└── Refusal                 this call does not go through; nothing reached the tool
+├── Refusal                 this call does not go through; nothing reached the tool
+└── UpstreamError           the tool's server gave no answer
+    ├── NotSent             no connection could be made: the tool has seen nothing of the call
+    └── NoAnswer            something of the call may have arrived: nobody knows what the tool did
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ class ConfigError(LedgixError):
 class Problem:
     """An answer to a caller, as RFC 9457 has it. `code` is stable and for programs, `detail` is for people.
 
-    `request_id` is the Vault's, where there is one; `retry_after` is in seconds.
+    `request_id` and `reason_code` are the Vault's, where there are any; `retry_after` is in seconds.
     """
 
     status: int
@@ -36,7 +39,21 @@ class Problem:
     title: str
     detail: str
     request_id: str = ""
+    reason_code: str = ""
     retry_after: int | None = None
+
+    def to_json(self) -> dict[str, str | int]:
+        """The members of an `application/problem+json` body; empty ones are left out."""
+        members: dict[str, str | int] = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": self.request_id,
+            "reason_code": self.reason_code,
+        }
+        return {name: value for name, value in members.items() if value}
 
 
 class Refusal(LedgixError):
@@ -45,3 +62,19 @@ class Refusal(LedgixError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
         self.problem = problem
+
+
+class UpstreamError(LedgixError):
+    """The tool's server gave no answer."""
+
+
+class NotSent(UpstreamError):
+    """No connection could be made: the tool has seen nothing of the call."""
+
+
+class NoAnswer(UpstreamError):
+    """Something of the call may have arrived, and no whole answer came: nobody knows what the tool did."""
+
+    def __init__(self, message: str, *, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.timed_out = timed_out
