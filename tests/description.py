@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import jsonschema_rs
@@ -14,16 +14,19 @@ AS_SENT = "/policies/"
 
 
 class Description:
-    """What a running Vault says about its operations, fetched at first use."""
+    """What a running Vault says about its operations, fetched at first use, once in a process: it's the same code."""
+
+    _fetched: ClassVar[dict[str, Any]] = {}
+    _validators: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, http: httpx2.Client) -> None:
         self._http = http
-        self._validators: dict[str, Any] = {}
 
-    @cached_property
+    @property
     def document(self) -> dict[str, Any]:
-        fetched: dict[str, Any] = self._http.get("/openapi.json").json()
-        return fetched
+        if not self._fetched:
+            self._fetched.update(self._http.get("/openapi.json").json())
+        return self._fetched
 
     @cached_property
     def _paths(self) -> list[tuple[re.Pattern[str], dict[str, Any]]]:

@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -35,6 +36,8 @@ JsonObject = dict[str, Any]
 
 EXECUTABLE = str(Path(sys.executable).with_name("ledgix-vault"))
 PATIENCE = 60.0  # the machine may be busy
+PLAIN_HTTP = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that never speak TLS: it knows no authority, since reading a trust store for each of them takes long."""
 BOUND_TO = ("billing-*",)
 
 # Beside the presets: a second agent key, one that may only act as billing agents, the successor of `agent` after a
@@ -145,6 +148,11 @@ class Tenant:
         found: list[JsonObject] = self.keys[FULL].read("/ledger", **{"limit": 500, **query})["entries"]
         return found
 
+    def log_size(self) -> int:
+        """How many entries the tenant's ledger has."""
+        newest = self.entries(limit=1)
+        return int(newest[0]["leaf_index"]) + 1 if newest else 0
+
     def events(self, kind: str) -> list[JsonObject]:
         """The ledger's events of one kind, newest first."""
         return [entry for entry in self.entries() if entry["kind"] == kind]
@@ -170,7 +178,7 @@ class RunningVault:
         self.data = data
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.http = httpx2.Client(base_url=self.url, timeout=30)
+        self.http = httpx2.Client(verify=PLAIN_HTTP, base_url=self.url, timeout=30)
         self.description = Description(self.http)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("VAULT_")}
         self._environment = {**inherited, **environment}

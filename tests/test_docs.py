@@ -20,8 +20,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 RUN = [
     *("README.md", "docs/getting-started.md", "docs/from-a-pdf.md", "docs/policy-versions.md", "docs/reviews.md"),
-    "docs/verifying.md",
-    "docs/gateway.md",
+    *("docs/verifying.md", "docs/gateway.md", "docs/gateway-mcp.md"),
 ]
 BLOCK = re.compile(r"(?P<not_run><!-- not run: [^>]*-->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")

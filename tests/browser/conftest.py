@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,22 +39,30 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def new_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Scene]]:
-    """`new_scene(furnished=False, jwt_ttl=1)`: a running Vault with its scene, until the file's end."""
+@contextmanager
+def _scenes(directories: pytest.TempPathFactory) -> Iterator[Callable[..., Scene]]:
     with ExitStack() as stack, ThreadPoolExecutor(1) as aside:  # aside: Playwright's event loop is in this thread
 
         def set_one(**settings: Any) -> Scene:
-            opened = set_scene(tmp_path_factory.mktemp("scene"), **settings)
+            opened = set_scene(directories.mktemp("scene"), **settings)
             return aside.submit(stack.enter_context, opened).result()
 
         yield set_one
 
 
 @pytest.fixture(scope="module")
-def scene(new_scene: Callable[..., Scene]) -> Scene:
-    """This file's scene: two tenants with people of each role, policies, and requests in every state."""
-    return new_scene()
+def new_scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Scene]]:
+    """`new_scene(furnished=False, jwt_ttl=1)`: a running Vault with its scene, until the file's end."""
+    with _scenes(tmp_path_factory) as set_one:
+        yield set_one
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """Two tenants with people of each role, policies, and requests in every state. Files that change anything set a
+    scene of their own."""
+    with _scenes(tmp_path_factory) as set_one:
+        yield set_one()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from vault_testing.passwords import quick_passwords
 from vault_testing.soft_passkey import SoftPasskey, b64url
 
 from ledgix_vault.app import open_vault
@@ -96,7 +97,7 @@ def set_scene(directory: Path, *, furnished: bool = True, **settings: Any) -> It
     sides: list[Side] = []
 
     def provision(tenants: list[Tenant]) -> None:
-        with open_vault(Settings.load(data_dir=tenants[0].vault.data)) as opened:
+        with quick_passwords(), open_vault(Settings.load(data_dir=tenants[0].vault.data)) as opened:
             sides.extend(asyncio.run(_populate(opened.vault, tenants)))
 
     opened = running_vault(directory, 2, before=provision, **{"checkpoint_interval": 0.2, **settings})

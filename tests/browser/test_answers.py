@@ -10,6 +10,7 @@ import pytest
 
 from ledgix_vault.tenancy.people import Role
 from routes import GETS, Route
+from running_vault import PLAIN_HTTP
 from scene import Scene
 from visits import get
 
@@ -55,7 +56,7 @@ def test_every_answer_is_guarded(scene: Scene, route: Route, role: Role | None) 
 
 def test_over_tls_browsers_are_told_to_stay_there(new_scene: Callable[..., Scene]) -> None:
     scene = new_scene(furnished=False, public_url="https://vault.example")
-    with httpx2.Client(base_url=scene.url, headers={"Accept": "text/html"}) as browser:
+    with httpx2.Client(verify=PLAIN_HTTP, base_url=scene.url, headers={"Accept": "text/html"}) as browser:
         for path, status in (("/app/sign-in", 200), ("/app/nothing", 404), ("/app/account", 303)):
             answer = browser.get(path)
             assert answer.status_code == status

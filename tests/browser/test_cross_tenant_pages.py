@@ -10,6 +10,7 @@ import pytest
 from forms import filled, forms_of
 from ledgix_vault.tenancy.people import Role
 from routes import GETS, POSTS, Route
+from running_vault import PLAIN_HTTP
 from scene import Scene, Side
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
@@ -34,7 +35,7 @@ def _unknown(value: str) -> str:
 def fields(scene: Scene) -> dict[str, dict[str, str]]:
     """What the forms of our pages send, by where they send it."""
     found: dict[str, dict[str, str]] = {}
-    with httpx2.Client(base_url=scene.url, cookies=scene.cookies("owner")) as owner:
+    with httpx2.Client(verify=PLAIN_HTTP, base_url=scene.url, cookies=scene.cookies("owner")) as owner:
         for route in GETS:
             with owner.stream("GET", path := route.filled(scene.ours.ids)) as answer:
                 if not answer.headers.get("content-type", "").startswith("text/html"):
@@ -49,13 +50,15 @@ def fields(scene: Scene) -> dict[str, dict[str, str]]:
 def test_another_tenant_s_id_is_unknown(
     scene: Scene, fields: dict[str, dict[str, str]], route: Route, role: Role
 ) -> None:
-    before = [len(side.tenant.entries()) for side in (scene.ours, scene.theirs)]
+    before = [side.tenant.log_size() for side in (scene.ours, scene.theirs)]
     form = fields.get(route.filled(scene.ours.ids), {}) if route.method == "POST" else {}
     named = {name for name, value in scene.ours.ids.items() if value in form.values()} - NOT_LOOKED_UP
     if not (named | set(route.parameters)) - {"secret"}:
         return
     unknown = unknown_ids(scene.theirs)
-    with httpx2.Client(base_url=scene.url, cookies=scene.cookies(role), headers=SAME_ORIGIN) as member:
+    with httpx2.Client(
+        verify=PLAIN_HTTP, base_url=scene.url, cookies=scene.cookies(role), headers=SAME_ORIGIN
+    ) as member:
         answers = []
         for ids in (scene.theirs.ids, unknown):
             theirs = {scene.ours.ids[name]: ids[name] for name in named}
@@ -71,4 +74,4 @@ def test_another_tenant_s_id_is_unknown(
     if route.method == "GET":
         allowed |= {303}  # to another page, whatever the id
     assert status in allowed, f"{named} {page}"
-    assert [len(side.tenant.entries()) for side in (scene.ours, scene.theirs)] == before
+    assert [side.tenant.log_size() for side in (scene.ours, scene.theirs)] == before

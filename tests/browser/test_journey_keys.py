@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from playwright.sync_api import expect
 
 from scene import TOOL, Scene
 from visits import Shot, Visit
 from wire import problem
+
+
+@pytest.fixture(scope="module")
+def scene(new_scene: Callable[..., Scene]) -> Scene:
+    """A scene that these tests change."""
+    return new_scene()
 
 
 def test_a_key_from_its_making_to_its_end(scene: Scene, visit: Visit, shot: Shot) -> None:

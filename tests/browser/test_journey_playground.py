@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import looks
-from ledgix_vault.web.dashboard.pages.start import STARTERS
 from scene import Scene
 from visits import Shot, Visit
 from watch import Watch
@@ -28,7 +27,7 @@ def page(visit: Visit) -> Iterator[Page]:
 
 
 def register(scene: Scene) -> None:
-    scene.ours.tenant.register("refunds", rules=list(STARTERS[0].says), tools=[STARTERS[0].tool])
+    scene.ours.tenant.register_refunds()
 
 
 def test_the_shell_lines_of_the_path_run(scene: Scene, page: Page) -> None:
@@ -58,11 +57,11 @@ def test_the_playground_tries_and_asks(scene: Scene, page: Page, shot: Shot, wat
     page.get_by_role("button", name="Dry run").click()
     expect(page.get_by_text("Line 1, character 17")).to_be_visible()
     page.get_by_role("textbox", name="Arguments").fill('{"amount": 4500, "currency": "USD"}')
-    before = len(scene.ours.tenant.entries())
+    before = scene.ours.tenant.log_size()
     page.get_by_role("button", name="Dry run").click()
     expect(page.get_by_role("heading", name="It would be decided so")).to_be_visible()
     expect(page.locator("#result .badge", has_text="denied").first).to_be_visible()
-    assert len(scene.ours.tenant.entries()) == before
+    assert scene.ours.tenant.log_size() == before
     looks.is_accessible(page, "light")
     shot(page, "1 tried")
     page.get_by_role("textbox", name="Arguments").fill('{"amount": 45, "currency": "USD"}')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ PARAGRAPHS = (
     "Refunds must not exceed $60. Amounts above 30 USD need review.",
     "We are kind to our customers.",
 )
+
+
+@pytest.fixture(scope="module")
+def scene(new_scene: Callable[..., Scene]) -> Scene:
+    """A scene that these tests change."""
+    return new_scene()
 
 
 @pytest.fixture

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from playwright.sync_api import expect
 
 from scene import PASSWORD, Scene, pending
 from visits import Shot, Visit
 from watch import Watch
+
+
+@pytest.fixture(scope="module")
+def scene(new_scene: Callable[..., Scene]) -> Scene:
+    """A scene that these tests change."""
+    return new_scene()
 
 
 def test_sign_in_decide_sign_out(scene: Scene, visit: Visit, shot: Shot) -> None:

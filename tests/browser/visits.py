@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page
 
 from routes import Route
+from running_vault import PLAIN_HTTP
 from scene import Scene
 
 SCREENSHOTS = Path(__file__).parents[2] / "artefacts" / "screenshots"
@@ -44,7 +45,9 @@ def get(scene: Scene, route: Route, role: str | None) -> httpx2.Response:
     """One answer, as a browser of this person gets it; of a stream only its head."""
     cookies = scene.cookies(role) if role else {}
     with (
-        httpx2.Client(base_url=scene.url, cookies=cookies, headers={"Accept": "text/html"}) as browser,
+        httpx2.Client(
+            verify=PLAIN_HTTP, base_url=scene.url, cookies=cookies, headers={"Accept": "text/html"}
+        ) as browser,
         browser.stream("GET", route.filled(scene.ours.ids)) as answer,
     ):
         if "event-stream" not in answer.headers.get("content-type", ""):

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from vault_testing.house import House, Template, open_shared_database
 from vault_testing.invariants import check_invariants
+from vault_testing.passwords import quick_passwords
 from vault_testing.postgres import NoPostgres, PostgresServer
 
 from ledgix_vault import app
-from ledgix_vault.tenancy import passwords
 
 # The machine may be busy; a slow example is no failure.
 settings.register_profile("ledgix", deadline=None)
@@ -91,9 +90,7 @@ def vault(new_vault: Callable[..., House]) -> Iterator[House]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _quick_passwords() -> Iterator[None]:
-    """Argon2 as it is, with less work: hundreds of tests sign somebody in, and how slow it is isn't their question."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    with quick_passwords():
         yield
 
 

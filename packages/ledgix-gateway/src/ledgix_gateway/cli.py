@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -58,7 +59,22 @@ def check(
         raise typer.Exit(1)
 
 
-def _refuse(error: ConfigError) -> NoReturn:
+@app.command()
+def mcp(config: ConfigFile) -> None:
+    """Stand in front of an MCP server, over stdio or, with `listen`, over Streamable HTTP."""
+    from ledgix_gateway.logs import configure_logs
+    from ledgix_gateway.mcp.config import load
+    from ledgix_gateway.mcp.run import serve as run
+    from ledgix_gateway.mcp.upstream import Trouble
+
+    configure_logs()
+    try:
+        asyncio.run(run(load(config)))
+    except (ConfigError, Trouble) as error:
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> NoReturn:
     typer.echo(f"error: {error}", err=True)
     raise typer.Exit(1)
 

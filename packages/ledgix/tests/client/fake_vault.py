@@ -231,6 +231,12 @@ class FakeVault(FakeLog):
             case "PUT", "review-settings":
                 self.review_settings |= body
                 return 200, self.review_settings
+            case "POST", "tool-schemas", "import":
+                tools = {tool["name"]: tool["inputSchema"] for tool in body["tools_list"]["tools"]}
+                unchanged = [tool for tool in tools if self.schemas.get(tool) == tools[tool]]
+                self.schemas |= tools
+                registered = [tool for tool in tools if tool not in unchanged]
+                return 200, {"registered": registered, "unchanged": unchanged, "skipped": [], "is_partial": False}
             case "PUT", "tool-schemas", tool:
                 self.schemas[tool] = body
                 return 200, {"tool_name": tool, "schema": body}

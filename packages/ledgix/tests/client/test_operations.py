@@ -133,6 +133,16 @@ def test_policies_settings_and_schemas(vault: FakeVault) -> None:
     assert [known.tool_name for known in client.tool_schemas()] == ["pay/out now"]
 
 
+def test_all_tools_of_an_mcp_server(vault: FakeVault) -> None:
+    client = vault.client()
+    listed = {"tools": [{"name": "pay", "inputSchema": {"type": "object"}}]}
+    assert client.import_tool_schemas(listed).registered == ("pay",)
+    again = client.import_tool_schemas(listed, money={"pay": {}})
+    assert (again.registered, again.unchanged, again.is_partial) == ((), ("pay",), False)
+    bodies = [json.loads(seen.body) for seen in vault.seen if seen.path == "/tool-schemas/import"]
+    assert bodies == [{"tools_list": listed}, {"tools_list": listed, "money": {"pay": {}}}]
+
+
 @pytest.mark.parametrize("request_id", ["../ledger", "a/b", "a?b", "%2e%2e", ".."])
 def test_an_id_can_not_lead_elsewhere(vault: FakeVault, request_id: str) -> None:
     with pytest.raises(VaultRefused):

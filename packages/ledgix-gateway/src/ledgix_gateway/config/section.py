@@ -90,6 +90,13 @@ class Section:
             raise self.error(name, "names something twice")
         return tuple(value)
 
+    def words(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """A list of texts in their order; they may repeat, and be empty."""
+        value = self._get(name, default)
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+            raise self.error(name, f"must be a list of texts, not {value!r}")
+        return tuple(value)
+
     def wholes(self, name: str, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
         """A list of whole numbers."""
         value = self._get(name, default)

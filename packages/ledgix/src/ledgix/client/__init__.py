@@ -23,6 +23,7 @@ from ledgix.client.answers import (
     ShadowReport,
     Status,
     ToolSchema,
+    ToolSchemasImported,
 )
 from ledgix.client.asked import CHANGED_ARGS, CallDetails, ClearanceRequest
 from ledgix.client.ledger import LedgerEntry, LedgerVerification, ProofBundle
@@ -60,4 +61,5 @@ __all__ = [
     "ShadowReport",
     "Status",
     "ToolSchema",
+    "ToolSchemasImported",
 ]

@@ -14,6 +14,8 @@ from ledgix.client.answers import (
     ReviewSettings,
     ShadowReport,
     ToolSchema,
+    ToolSchemasImported,
+    read_import,
     read_policies,
     read_policy,
     read_policy_difference,
@@ -109,6 +111,13 @@ class Administration:
         """PUT /tool-schemas/{tool_name}: the JSON Schema that conditions about this tool are typed against."""
         put = self.exchange.build.put(f"/tool-schemas/{segment(tool_name)}", schema)
         return self.exchange.read(put, read_tool_schema)
+
+    def import_tool_schemas(
+        self, tools_list: Mapping[str, object], money: Mapping[str, object]
+    ) -> Flow[ToolSchemasImported]:
+        """POST /tool-schemas/import: all tools of a list, or none."""
+        body = {"tools_list": tools_list, **({"money": money} if money else {})}
+        return self.exchange.read(self.exchange.build.post("/tool-schemas/import", body), read_import)
 
     def tool_schemas(self) -> Flow[tuple[ToolSchema, ...]]:
         return self.exchange.read(self.exchange.build.get("/tool-schemas"), read_tool_schemas)

@@ -26,6 +26,7 @@ from ledgix.client.answers import (
     ReviewSummary,
     ShadowReport,
     ToolSchema,
+    ToolSchemasImported,
 )
 from ledgix.client.asked import CallDetails, ClearanceRequest
 from ledgix.client.clearances import CANCELLED, OutcomeName, Patience
@@ -220,6 +221,12 @@ class AsyncLedgix:
     async def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> ToolSchema:
         """Tells the Vault the types of a tool's arguments, as JSON Schema."""
         return await self._run(self._core.administration.register_tool_schema(tool_name, schema))
+
+    async def import_tool_schemas(
+        self, tools_list: Mapping[str, object], *, money: Mapping[str, object] | None = None
+    ) -> ToolSchemasImported:
+        """Registers all tools that an MCP server lists, or none; what `money` doesn't name keeps its declarations."""
+        return await self._run(self._core.administration.import_tool_schemas(tools_list, money or {}))
 
     async def tool_schemas(self) -> tuple[ToolSchema, ...]:
         """All registered tool schemas, by tool name."""

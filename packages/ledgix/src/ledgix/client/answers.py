@@ -367,3 +367,23 @@ def read_tool_schema(answer: JsonObject) -> ToolSchema:
 
 def read_tool_schemas(answer: JsonObject) -> tuple[ToolSchema, ...]:
     return tuple(read_tool_schema(item) for item in Members(answer, "tool schemas").objects("tool_schemas"))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSchemasImported:
+    """Names of tools: registered now, known already, without declared arguments. `is_partial`: a page is missing."""
+
+    registered: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    skipped: tuple[str, ...]
+    is_partial: bool
+
+
+def read_import(answer: JsonObject) -> ToolSchemasImported:
+    said = Members(answer, "imported tool schemas")
+    return ToolSchemasImported(
+        tuple(said.texts("registered")),
+        tuple(said.texts("unchanged")),
+        tuple(said.texts("skipped")),
+        said.boolean("is_partial"),
+    )

@@ -62,6 +62,13 @@ class Members:
                 raise self.invalid(name, f"must hold objects, not {kind_of(item)}")
         return items
 
+    def texts(self, name: str) -> list[str]:
+        items = self._typed(name, list, "a list")
+        for item in items:
+            if not isinstance(item, str):
+                raise self.invalid(name, f"must hold strings, not {kind_of(item)}")
+        return items
+
     def one_of(self, name: str, members: type[E]) -> E:
         text = self.text(name)
         if text not in tuple(members):

@@ -24,6 +24,7 @@ from ledgix.client.answers import (
     ReviewSummary,
     ShadowReport,
     ToolSchema,
+    ToolSchemasImported,
 )
 from ledgix.client.asked import CallDetails, ClearanceRequest
 from ledgix.client.clearances import CANCELLED, OutcomeName, Patience
@@ -217,6 +218,12 @@ class Ledgix:
     def register_tool_schema(self, tool_name: str, schema: Mapping[str, object]) -> ToolSchema:
         """Tells the Vault the types of a tool's arguments, as JSON Schema."""
         return self._run(self._core.administration.register_tool_schema(tool_name, schema))
+
+    def import_tool_schemas(
+        self, tools_list: Mapping[str, object], *, money: Mapping[str, object] | None = None
+    ) -> ToolSchemasImported:
+        """Registers all tools that an MCP server lists, or none; what `money` doesn't name keeps its declarations."""
+        return self._run(self._core.administration.import_tool_schemas(tools_list, money or {}))
 
     def tool_schemas(self) -> tuple[ToolSchema, ...]:
         """All registered tool schemas, by tool name."""
