@@ -253,6 +253,16 @@ def test_an_answer_that_is_too_large_to_be_held(tenant: Tenant, tool: Tool, tmp_
         assert answer.headers["x-ledgix-request-id"] == request_id
 
 
+def test_an_answer_that_breaks_off_while_nobody_is_connected(asking: RunningGateway) -> None:
+    asking.tool.breaks_off = True
+    request_id, path = held(asking)
+    succeeded(asking.tenant.reviewer.decide(request_id, approved=True))
+    answer = until_decided(asking, path)
+    assert (answer.status_code, code(answer)) == (502, "upstream_failed")
+    assert answer.json()["request_id"] == request_id
+    assert outcome_of(asking, request_id) == "delivered"
+
+
 def test_a_gateway_that_may_not_ask(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:
     with running_gateway(tenant, tool, tmp_path, **ASK) as gateway:
         answer = gateway.send("POST", REFUND, content=SMALL, headers=JSON)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from contextlib import aclosing
 from typing import Final
 
 import anyio
@@ -27,7 +28,7 @@ async def serve(config: McpConfig) -> None:
     """Over stdio until the client closes it, or over HTTP until SIGTERM. Raises Trouble without a server."""
     vault = Vault.of(config.vault, agent_id=config.caller.agent_id)
     gate = Gate.of(config, vault)
-    async with vault.client, vault.keeping_keys_fresh(), gate.outcomes.reporting():
+    async with aclosing(vault), vault.keeping_keys_fresh(), gate.outcomes.reporting():
         if config.listen is None:
             await _serve_stdio(gate)
         else:

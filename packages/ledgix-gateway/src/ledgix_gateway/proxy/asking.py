@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, MutableMapping
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from ledgix_gateway.admission.passage import Presented
 from ledgix_gateway.codes import Code, problem
 from ledgix_gateway.credentials import REQUEST_ID
 from ledgix_gateway.ended import OnEnd, Verdict
-from ledgix_gateway.errors import Refusal
+from ledgix_gateway.errors import Problem, Refusal
 from ledgix_gateway.gateway import Gateway
 from ledgix_gateway.proxy.forward import Forwarder
 from ledgix_gateway.proxy.held import Held, HeldCalls, show_waiting
@@ -29,6 +30,8 @@ from ledgix_gateway.proxy.incoming import Incoming
 from ledgix_gateway.proxy.replies import Kept, say
 from ledgix_gateway.proxy.visit import Visit
 from ledgix_gateway.routes.call import Call
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,9 @@ class Asking:
             await self._forward(visit, call, clearance, payload)
             return
         assert isinstance(payload, bytes), "a streamed body can't be held; the configuration refuses it"
+        visit.verdict = Verdict.HELD
         path = self._hold(visit, call, request, payload)
-        visit.verdict, visit.status = Verdict.HELD, 202
+        visit.status = 202
         await show_waiting(visit.reply, visit.request_id, path)
 
     async def _clearance(self, visit: Visit, call: Call, request: ClearanceRequest) -> Clearance | None:
@@ -86,34 +90,41 @@ class Asking:
         nobody.is_complete = True
         later = replace(visit, reply=kept, incoming=nobody, began=time.monotonic())
         held = Held(visit.request_id, kept, time.monotonic() + 2 * ask.hold_seconds)
-        return self.held.hold(held, lambda: self._finish(later, call, request, payload))
+        return self.held.hold(held, lambda: self._finish(later, kept, call, request, payload))
 
-    async def _finish(self, visit: Visit, call: Call, request: ClearanceRequest, payload: bytes) -> None:
-        """What a held call does while nobody is connected."""
+    async def _finish(self, visit: Visit, kept: Kept, call: Call, request: ClearanceRequest, payload: bytes) -> None:
+        """What a held call does while nobody is connected. At its end there is an answer to keep, whatever happened."""
         with self.gateway.in_use():
             try:
-                clearance = await self.gateway.vault.await_review(
-                    visit.request_id, request, self.gateway.config.ask.hold_seconds
-                )
-                if clearance is None:
-                    await self._give_up(visit)
-                else:
-                    await self._forward(visit, call, clearance, payload)
+                said = await self._go_on(visit, call, request, payload)
             except Refusal as refused:
-                visit.verdict, visit.status = Verdict.REFUSED, refused.problem.status
-                visit.note_problem(refused.problem)
-                await say(visit.reply, refused.problem)
+                said = refused.problem
+            except Exception:  # nobody waits for this task: what nobody foresaw must still end the call
+                logger.exception("a held call failed in the gateway itself")
+                said = problem(Code.INTERNAL, "The gateway failed; its log says why.", request_id=visit.request_id)
+            if said is None and not kept.is_complete:
+                said = problem(
+                    Code.UPSTREAM_FAILED, "The call was made, and its answer broke off.", request_id=visit.request_id
+                )
+            if said is not None:
+                visit.verdict = Verdict.REFUSED if visit.verdict is Verdict.HELD else visit.verdict
+                visit.status = said.status
+                visit.note_problem(said)
+                await say(kept, said)
         self.on_end(visit.ended())
 
-    async def _give_up(self, visit: Visit) -> None:
-        said = problem(
+    async def _go_on(self, visit: Visit, call: Call, request: ClearanceRequest, payload: bytes) -> Problem | None:
+        """Waits for the decision and forwards the call; the problem if nobody has decided in time."""
+        seconds = self.gateway.config.ask.hold_seconds
+        clearance = await self.gateway.vault.await_review(visit.request_id, request, seconds)
+        if clearance is not None:
+            await self._forward(visit, call, clearance, payload)
+            return None
+        return problem(
             Code.HOLD_ENDED,
             "Nobody has decided while the call was held. Send it again with X-Ledgix-Request-Id to go on waiting.",
             request_id=visit.request_id,
         )
-        visit.note_problem(said)
-        visit.status = said.status
-        await say(visit.reply, said)
 
     def _details(self, visit: Visit) -> CallDetails:
         ask = self.gateway.config.ask

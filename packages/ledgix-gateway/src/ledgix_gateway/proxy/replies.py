@@ -64,7 +64,8 @@ class Kept:
     _is_too_large: bool = False
 
     async def start(self, status: int, headers: Headers) -> None:
-        self.status, self.headers = status, headers
+        self.status, self.headers, self._is_too_large = status, headers, False
+        self.body.clear()
 
     async def part(self, part: bytes) -> None:
         self._is_too_large = self._is_too_large or len(self.body) + len(part) > self.most
