@@ -25,7 +25,7 @@ from ledgix_vault.tenancy.callers import Caller
 from ledgix_vault.tenancy.people import Role
 from ledgix_vault.tenancy.scopes import Preset
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("template", ["sqlite"], indirect=True)]
+pytestmark = pytest.mark.anyio
 
 CHROMIUM = shutil.which("chromium")
 VECTORS = Path(__file__).parents[4] / "vectors"
