@@ -151,7 +151,7 @@ class Tenant:
     def log_size(self) -> int:
         """How many entries the tenant's ledger has."""
         newest = self.entries(limit=1)
-        return int(newest[0]["leaf_index"]) + 1 if newest else 0
+        return int(newest[0]["seq"]) if newest else 0
 
     def events(self, kind: str) -> list[JsonObject]:
         """The ledger's events of one kind, newest first."""
