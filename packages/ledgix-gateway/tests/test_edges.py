@@ -63,7 +63,7 @@ def test_an_approved_call_reaches_the_tool_once(edge: tuple[str, RunningGateway]
     assert (seen.method, seen.path, seen.query, seen.body) == ("POST", PATH.encode(), b"notify=yes", BODY)
     assert seen.header("authorization") == []
     assert approved not in str(seen)
-    (ended,) = edge[1].ended
+    (ended,) = edge[1].until_ended(1)
     assert seen.header("x-ledgix-request-id") == [ended.request_id]
     assert ended.verdict == "allowed"
 
