@@ -85,7 +85,7 @@ def _warnings(config: Config) -> Iterator[str]:
             yield f"{route.label} asks by itself: anybody who reaches the gateway may cause such a request"
     for edge in config.edges:
         if edge.tool:
-            yield f"{edge.kind} at {edge.path} shows no body: whether it has the approved digest is for the tool to check"
+            yield f"{edge.kind} at {edge.path} shows no body: the tool has to compare it with its digest"
     if config.unmapped:
         yield f"requests without a route go to {config.unmapped} unchecked"
     if config.vault.url.startswith("http://") and not config.vault.url.startswith(("http://127.", "http://localhost")):
