@@ -23,7 +23,7 @@ demo: $(STAMP) ## run the main job on a temporary Vault and show what happened
 	@$(BIN)/python examples/refunds/demo.py
 
 test: $(STAMP) ## run every test
-	@tests/browser/install-chromium
+	@tests/install-debian
 	$(BIN)/python -m pytest
 
 check: $(STAMP) ## lint, types and import contracts

@@ -25,7 +25,7 @@ SCREENSHOTS = Path(__file__).parents[1] / "artefacts" / "screenshots"
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What the browser tests left to look at, or that they did not run."""
     if shutil.which("chromium") is None:
-        terminalreporter.section("THE BROWSER TESTS DID NOT RUN: NO CHROMIUM (see tests/browser/install-chromium)")
+        terminalreporter.section("THE BROWSER TESTS DID NOT RUN: NO CHROMIUM (see tests/install-debian)")
     elif SCREENSHOTS.is_dir():
         terminalreporter.write_line(f"Screenshots of the dashboard are in {SCREENSHOTS}")
 

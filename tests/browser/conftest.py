@@ -27,7 +27,7 @@ def chromium() -> Iterator[Browser]:
     """Debian's Chromium, one for each file: while it runs its event loop bars those of other tests."""
     path = shutil.which("chromium")
     if path is None:
-        no_chromium = "there is no Chromium on this machine: see tests/browser/install-chromium"
+        no_chromium = "there is no Chromium on this machine: see tests/install-debian"
         if os.environ.get("CI") == "true":
             pytest.fail(no_chromium)
         pytest.skip(no_chromium)

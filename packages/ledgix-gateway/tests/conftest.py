@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(_ROOT / "tests"))
 sys.path.insert(0, str(_ROOT / "packages" / "ledgix-vault" / "tests"))
-pytest.register_assert_rewrite("running_vault", "description", "gateway_testing")
+pytest.register_assert_rewrite("running_vault", "description", "gateway_testing", "edge_testing")
 
 from gateway_testing import RunningGateway, Tool, running_gateway, running_tool  # noqa: E402 - by the path above
 

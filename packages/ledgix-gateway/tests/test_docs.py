@@ -34,6 +34,9 @@ def test_every_setting_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Section, "_get", listening)
     tree: dict[str, Any] = {**USUAL, "routes": [{**ROUTE, "agent": {"header": "X-Agent"}}]}
     tree["ask"] = {"agent": {"header": "X-Agent"}, "session": {"header": "X-Session"}}
+    secret = {"env": "KEY"}
+    tree["forward_auth"] = [{"path": "/ask", "edge": "caddy", "tool": "shop", "secret": secret}]
+    tree["ext_authz"] = {"port": 9191, "secret": secret}
     whole.read_config(Section(tree, "", Origin(Path(), ENVIRONMENT), name="gateway"))
     table = GUIDE.partition("## Every setting")[2].partition("## Every code")[0]
     documented: set[str] = set()
@@ -43,6 +46,6 @@ def test_every_setting_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
             full = section + name if name.startswith(".") else name
             section = full.rpartition(".")[0]
             documented.add(full.replace("upstreams.NAME", "upstreams.payments"))
-    containers = {name.rpartition(".")[0] for name in asked} | {"routes", "upstreams"}
+    containers = {name.rpartition(".")[0] for name in asked} | {"routes", "upstreams", "forward_auth"}
     containers |= {name.rpartition(".")[0] for name in containers}
     assert documented == asked - containers

@@ -98,6 +98,7 @@ def test_answers_come_as_the_tool_gave_them(gateway: RunningGateway) -> None:
         (b"x-ledgix-request-id", b"forged"),
         (b"keep-alive", b"timeout=5"),
         (b"content-encoding", b"gzip"),
+        (b"content-security-policy", b"x" * 20_000),
     ]
     with gateway_stream(gateway) as (status, headers, body):
         assert status == 404

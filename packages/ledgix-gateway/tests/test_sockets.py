@@ -116,4 +116,4 @@ def test_without_a_good_token_nothing_is_opened(talking: RunningGateway, chat: C
 def test_a_tool_that_opens_no_socket(tenant: Tenant, tool: Tool, tmp_path: Any) -> None:
     with running_gateway(tenant, tool, tmp_path, routes=[CHAT]) as gateway:
         assert refused(gateway, "/chat/a", gateway.token("read_chat", {"room": "a"})) == (502, "token_spent")
-        assert outcome_of(gateway, gateway.ended[0].request_id) == "unknown"
+        assert outcome_of(gateway, gateway.until_ended(1)[0].request_id) == "unknown"

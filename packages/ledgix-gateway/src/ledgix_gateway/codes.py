@@ -48,6 +48,8 @@ class Code(StrEnum):
     REVIEW_EXPIRED = "review_expired", 403, "Nobody decided in time"
     CALL_UNKNOWN = "call_unknown", 404, "No such call is held here"
     REQUEST_UNKNOWN = "request_unknown", 404, "The Vault knows no such request of this gateway"
+    EDGE_INCOMPLETE = "edge_incomplete", 400, "The edge doesn't tell the whole request"
+    EDGE_UNKNOWN = "edge_unknown", 403, "Only a known edge may ask"
     HOLD_ENDED = "hold_ended", 410, "The call is no longer held"
     HEAD_TOO_SLOW = "head_too_slow", 408, "The head took too long"
     BODY_TOO_SLOW = "body_too_slow", 408, "The body took too long"

@@ -64,15 +64,16 @@ class TokenPlaces:
 
     def forwarded(self, inbound: Inbound) -> Headers:
         """The headers that may reach the tool: none that carried a token, none about this connection, none of ours."""
-        return self._without(inbound, self._carriers(inbound))
+        return self._without(inbound, self.carriers(inbound))
 
     def forwarded_unchecked(self, inbound: Inbound, issuer: str) -> Headers:
         """Like `forwarded`, for a call that nobody checked: an `Authorization` that isn't ours belongs to the tool."""
         token = _bearer_in(inbound)
         theirs = token is not None and not is_issued_by(token, issuer)
-        return self._without(inbound, self._carriers(inbound) - ({AUTHORIZATION.encode()} if theirs else set()))
+        return self._without(inbound, self.carriers(inbound) - ({AUTHORIZATION.encode()} if theirs else set()))
 
-    def _carriers(self, inbound: Inbound) -> set[bytes]:
+    def carriers(self, inbound: Inbound) -> set[bytes]:
+        """The headers that carry a token, or may, in this request: whoever forwards it removes them."""
         carriers = {name.encode() for name in self.headers if name != AUTHORIZATION} | {OWN_HEADER.encode()}
         if AUTHORIZATION in self.headers and _bearer_in(inbound) is not None:
             carriers.add(AUTHORIZATION.encode())

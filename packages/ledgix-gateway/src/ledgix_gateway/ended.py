@@ -12,6 +12,7 @@ class Verdict(StrEnum):
 
     FORWARDED = "forwarded"  # approved, burned, and the tool answered
     FAILED = "failed"  # approved, burned, and the tool gave no whole answer
+    ALLOWED = "allowed"  # approved and burned; the edge that asked forwards it
     OPEN = "open"  # let through by an open route
     OBSERVED = "observed"  # let through in mode observe; `code` is what enforce would have answered
     HELD = "held"  # waits for a person

@@ -18,6 +18,7 @@ def describe(config: Config) -> str:
     ]
     for route in config.table.routes:
         lines += [*_route(route), ""]
+    lines += _edges(config)
     lines.append(
         "Everything else is refused: route_unmapped." if not config.unmapped else "Nothing is refused for now."
     )
@@ -64,6 +65,16 @@ def _route(route: Route) -> Iterator[str]:
         yield f"    the token's agent must be the one in {route.agent_header}"
 
 
+def _edges(config: Config) -> Iterator[str]:
+    for edge in config.edges:
+        bound = f"tool {edge.tool}: method, host, path, query, content_digest" if edge.tool else "by the routes above"
+        yield f"Edge    {edge.kind} asks at {edge.path}, {bound}"
+    if config.ext_authz is not None:
+        yield f"Edge    envoy asks over gRPC on {config.ext_authz.host}:{config.ext_authz.port}, by the routes above"
+    if config.edges or config.ext_authz is not None:
+        yield ""
+
+
 def _warnings(config: Config) -> Iterator[str]:
     for route in config.table.routes:
         if route.open:
@@ -72,6 +83,9 @@ def _warnings(config: Config) -> Iterator[str]:
             yield f"{route.label} is only observed: calls without an approval go through"
         elif route.mode is Mode.ASK:
             yield f"{route.label} asks by itself: anybody who reaches the gateway may cause such a request"
+    for edge in config.edges:
+        if edge.tool:
+            yield f"{edge.kind} at {edge.path} shows no body: the tool has to compare it with its digest"
     if config.unmapped:
         yield f"requests without a route go to {config.unmapped} unchecked"
     if config.vault.url.startswith("http://") and not config.vault.url.startswith(("http://127.", "http://localhost")):

@@ -14,7 +14,7 @@ import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ import uvicorn
 
 from ledgix_gateway.config.config import Config, load_config
 from ledgix_gateway.connections import Bounds, Connections
+from ledgix_gateway.edges.app import Edges
+from ledgix_gateway.edges.grpc_door import serving_ext_authz
 from ledgix_gateway.ended import OnEnd
 from ledgix_gateway.errors import ConfigError
 from ledgix_gateway.gateway import Gateway
@@ -50,8 +52,11 @@ def serve(path: Path, announce: Callable[[str], None], on_end: OnEnd) -> None:
 
 
 async def _serve(path: Path, config: Config, listener: socket.socket, ready: Callable[[], None], on_end: OnEnd) -> None:
-    async with proxying(config, on_end) as (proxy, current):
-        server = _Server(uvicorn_settings(proxy, config, on_end), ready)
+    async with AsyncExitStack() as stack:
+        door, current = await stack.enter_async_context(proxying(config, on_end))
+        if config.ext_authz is not None:
+            await stack.enter_async_context(serving_ext_authz(config.ext_authz, current, on_end))
+        server = _Server(uvicorn_settings(door, config, on_end), ready)
         reloads = Reloads(path, current, config)
         if hasattr(signal, "SIGHUP"):  # not on Windows
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.now.set)
@@ -65,23 +70,23 @@ async def _serve(path: Path, config: Config, listener: socket.socket, ready: Cal
 
 
 @asynccontextmanager
-async def proxying(config: Config, on_end: OnEnd) -> AsyncIterator[tuple[Proxy, Current]]:
+async def proxying(config: Config, on_end: OnEnd) -> AsyncIterator[tuple[Edges, Current]]:
     """The ASGI application and what it serves, usable inside the block."""
     current = Current()
     held = HeldCalls(config.ask.calls)
     try:
         await current.replace(Gateway.open(config))
-        yield Proxy(current, held, on_end), current
+        yield Edges(Proxy(current, held, on_end), current, on_end), current
     finally:
         await held.aclose()
         await current.aclose()
 
 
-def uvicorn_settings(proxy: Proxy, config: Config, on_end: OnEnd) -> uvicorn.Config:
+def uvicorn_settings(door: Edges, config: Config, on_end: OnEnd) -> uvicorn.Config:
     """How uvicorn serves the proxy: HTTP/1.1 with bounds on heads and connections, and nothing added to answers."""
     bounds = Bounds(config.limits.head_seconds, config.limits.connections, on_end)
     return uvicorn.Config(
-        proxy,
+        door,
         http=type("BoundConnections", (Connections,), {"bounds": bounds}),
         ws="websockets-sansio" if _has_websockets(config) else "none",
         ws_max_size=LARGEST_MESSAGE,
@@ -133,7 +138,9 @@ class Reloads:
             logger.error("the new configuration can't be used, so the old one stays: %s", error)
             return False
         if _fixed(config) != self._fixed:
-            logger.warning("listen, head_seconds, connections, ask.calls and a first WebSocket route need a restart")
+            logger.warning(
+                "listen, ext_authz, head_seconds, connections, ask.calls and a first WebSocket route need a restart"
+            )
         await self._current.replace(Gateway.open(config))
         logger.info("the new configuration is in use: %d routes", len(config.table.routes))
         return True
@@ -142,7 +149,8 @@ class Reloads:
 def _fixed(config: Config) -> tuple[object, ...]:
     """What a running process can't change."""
     limits = config.limits
-    return config.listen, limits.head_seconds, limits.connections, config.ask.calls, _has_websockets(config)
+    listening = (config.listen, config.ext_authz)
+    return *listening, limits.head_seconds, limits.connections, config.ask.calls, _has_websockets(config)
 
 
 def _has_websockets(config: Config) -> bool:

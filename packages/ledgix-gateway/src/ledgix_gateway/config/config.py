@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ledgix_gateway.config.document import read_document
+from ledgix_gateway.config.edging import Edge, ExtAuthz, read_edges, read_ext_authz
 from ledgix_gateway.config.routing import UpstreamConfig, read_table, read_upstreams
 from ledgix_gateway.config.section import Section
 from ledgix_gateway.config.serving import Ask, Limits, Listen, read_ask, read_limits, read_listen, read_token_places
@@ -15,7 +16,7 @@ from ledgix_gateway.credentials import TokenPlaces
 from ledgix_gateway.routes.route import Mode
 from ledgix_gateway.routes.table import Table
 
-OTHERS = ("mcp", "forward_auth", "ext_authz", "metrics", "tracing", "access_log")
+OTHERS = ("mcp", "metrics", "tracing", "access_log")
 """Sections of the same file that others read."""
 
 
@@ -32,6 +33,8 @@ class Config:
     limits: Limits
     ask: Ask
     unmapped: str = ""
+    edges: tuple[Edge, ...] = ()
+    ext_authz: ExtAuthz | None = None
 
 
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -53,6 +56,8 @@ def read_config(top: Section) -> Config:
         limits=read_limits(top.section("limits")),
         ask=read_ask(top.section("ask")),
         unmapped=top.text("unmapped", ""),
+        edges=read_edges(top.sections("forward_auth")),
+        ext_authz=read_ext_authz(top.section("ext_authz")) if "ext_authz" in top else None,
     )
     top.leave(*OTHERS)
     top.close()

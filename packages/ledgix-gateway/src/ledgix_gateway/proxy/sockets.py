@@ -10,18 +10,21 @@ import asyncio
 from dataclasses import dataclass
 
 from ledgix.client import ReportedOutcome
+from ledgix_gateway.admission.passage import Approval
 from ledgix_gateway.codes import Code, refusal
+from ledgix_gateway.config.routing import UpstreamConfig
 from ledgix_gateway.ended import Verdict
-from ledgix_gateway.errors import NotSent, UpstreamError
+from ledgix_gateway.errors import UpstreamError
 from ledgix_gateway.gateway import Gateway
 from ledgix_gateway.inbound import Headers
 from ledgix_gateway.outcomes import Report
-from ledgix_gateway.proxy.forward import Forwarder, complain
+from ledgix_gateway.proxy.forward import Forwarder, complain, outcome_of
 from ledgix_gateway.proxy.incoming import Receive
 from ledgix_gateway.proxy.replies import Send
 from ledgix_gateway.proxy.visit import Visit
 from ledgix_gateway.routes.call import Call
 from ledgix_gateway.upstream.exchange import Socket
+from ledgix_gateway.upstream.upstream import Place
 
 _NORMAL, _GOING_AWAY, _FAILED = 1000, 1001, 1011  # RFC 6455 section 7.4.1
 _UNSENDABLE = (1005, 1006, 1015)
@@ -65,24 +68,36 @@ async def open_socket(visit: Visit, gateway: Gateway, caller: Caller) -> None:
     upstream = gateway.upstreams[match.route.upstream]
     async with upstream.place() as place:
         approval = await gateway.admission.burn(verified)
-        visit.note_passage(approval)
-        forwarder = Forwarder(gateway.config.tokens, gateway.config.vault.issuer, gateway.outcomes)
-        outbound = forwarder.outbound(visit, approval, upstream.config, b"")
-        outcome, detail = ReportedOutcome.UNKNOWN, "the gateway stopped before the tool answered"
-        visit.verdict = Verdict.FAILED
-        try:
-            socket = await place.connect(outbound, caller.subprotocols)
-            outcome, detail = ReportedOutcome.DELIVERED, "the tool opened a WebSocket"
-        except UpstreamError as error:
-            if isinstance(error, NotSent):
-                outcome = ReportedOutcome.REFUSED
-            detail = str(error)
-            await complain(visit, error, Code.TOKEN_SPENT, approval.request_id)
-            return
-        finally:
-            gateway.outcomes.report(Report(approval.claims.jti, approval.request_id, outcome, detail))
-        visit.verdict, visit.status = Verdict.FORWARDED, 101
-        await _join(caller, socket)
+        socket = await _opened(visit, gateway, approval, place, upstream.config, caller.subprotocols)
+        if socket is not None:
+            visit.verdict, visit.status = Verdict.FORWARDED, 101
+            await _join(caller, socket)
+
+
+async def _opened(
+    visit: Visit,
+    gateway: Gateway,
+    approval: Approval,
+    place: Place,
+    upstream: UpstreamConfig,
+    subprotocols: tuple[str, ...],
+) -> Socket | None:
+    """The tool's WebSocket; None if there is none, and then the caller was told. The outcome is reported either way."""
+    visit.note_passage(approval)
+    visit.verdict = Verdict.FAILED
+    forwarder = Forwarder(gateway.config.tokens, gateway.config.vault.issuer, gateway.outcomes)
+    outbound = forwarder.outbound(visit, approval, upstream, b"")
+    outcome, detail = ReportedOutcome.UNKNOWN, "the gateway stopped before the tool answered"
+    try:
+        socket = await place.connect(outbound, subprotocols)
+        outcome, detail = ReportedOutcome.DELIVERED, "the tool opened a WebSocket"
+        return socket
+    except UpstreamError as error:
+        outcome, detail = outcome_of(error, upstream)
+        await complain(visit, error, Code.TOKEN_SPENT, approval.request_id)
+        return None
+    finally:
+        gateway.outcomes.report(Report(approval.claims.jti, approval.request_id, outcome, detail))
 
 
 async def _join(caller: Caller, socket: Socket) -> None:

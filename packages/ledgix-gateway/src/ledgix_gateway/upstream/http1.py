@@ -15,6 +15,8 @@ from ledgix_gateway.upstream.exchange import LARGEST_MESSAGE, Answer, Outbound, 
 
 _UNASKED: Final = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """Headers that aiohttp would add."""
+_LONGEST_LINE: Final = 65_536
+"""Bytes of one header of an answer: more than tools send, so that no answer is lost for a long one."""
 
 
 class Http1Sender:
@@ -32,6 +34,8 @@ class Http1Sender:
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=_UNASKED,
             auto_decompress=False,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
             trust_env=False,
         )
         # It would send methods that it takes for harmless a second time when a kept connection turns out to be closed.
