@@ -36,6 +36,7 @@ def test_every_setting_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     tree["ask"] = {"agent": {"header": "X-Agent"}, "session": {"header": "X-Session"}}
     secret = {"env": "KEY"}
     tree["forward_auth"] = [{"path": "/ask", "edge": "caddy", "tool": "shop", "secret": secret}]
+    tree["metrics"] = {}
     tree["ext_authz"] = {"port": 9191, "secret": secret}
     whole.read_config(Section(tree, "", Origin(Path(), ENVIRONMENT), name="gateway"))
     table = GUIDE.partition("## Every setting")[2].partition("## Every code")[0]

@@ -12,6 +12,7 @@ from edge_testing import FORWARD_AUTH, TOOL, caddy, nginx
 from gateway_testing import RunningGateway, Tool
 
 from ledgix_gateway.routes.digest import digest_of_body
+from running_vault import free_port
 
 BODY = b'{"amount": 45}'
 PATH = "/v1/orders/7"
@@ -26,6 +27,14 @@ def edge(
     directory.mkdir()
     with request.param(directory, gateway.port, tool.url) as url:
         yield url, gateway
+
+
+@pytest.fixture(params=[nginx, caddy], ids=["nginx", "caddy"])
+def edge_without_gateway(request: pytest.FixtureRequest, tool: Tool, tmp_path: Path) -> Iterator[str]:
+    directory = tmp_path / "edge"
+    directory.mkdir()
+    with request.param(directory, free_port(), tool.url) as url:
+        yield url
 
 
 def token(edge: tuple[str, RunningGateway], **other: str) -> str:
@@ -86,6 +95,8 @@ def test_an_approved_call_reaches_the_tool_once(edge: tuple[str, RunningGateway]
         ({}, {"path": "/v1/x/%2e%2e/orders/7?notify=yes"}, "path_ambiguous"),
         ({}, {"path": "/v1//orders/7?notify=yes"}, "path_ambiguous"),
         ({}, {"headers": {"X-Ledgix-Token": "two"}}, "token_ambiguous"),
+        ({}, {"headers": {"X-HTTP-Method-Override": "DELETE"}}, "head_ambiguous"),
+        ({}, {"headers": {"X-Rewrite-URL": "/v1/orders/8"}}, "head_ambiguous"),
         # What an edge says can't be said by its client.
         (
             {"method": "GET"},
@@ -109,15 +120,21 @@ def test_without_a_token_or_with_nonsense(edge: tuple[str, RunningGateway], tool
     assert tool.begun == 0
 
 
-def test_no_gateway_no_call(edge: tuple[str, RunningGateway], tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Vault is gone, so the gateway can't burn; the edge passes nothing on."""
-    approved = token(edge)
+def test_an_upgrade_is_refused(edge: tuple[str, RunningGateway], tool: Tool) -> None:
+    """Caddy would pass a WebSocket on; nginx takes the header away, so that the tool sees a plain request."""
+    url, gateway = edge
+    call = {"method": "GET", "host": url.removeprefix("http://"), "path": PATH, "query": ""}
+    headers = {"Authorization": f"Bearer {gateway.token(TOOL, call)}", "Connection": "Upgrade", "Upgrade": "websocket"}
+    with httpx2.Client(base_url=url, timeout=30) as client:
+        client.get(PATH, headers=headers)
+    assert all(seen.header("upgrade") == [] for seen in tool.seen)
 
-    async def gone(*_: Any, **__: Any) -> None:
-        raise ConnectionError("the gateway fails in a way that nobody foresaw")
 
-    monkeypatch.setattr(type(edge[1].current.gateway.admission), "burn", gone)
-    assert send(edge, approved).status_code >= 403
+def test_no_gateway_no_call(edge_without_gateway: str, new_gateway: Callable[..., RunningGateway], tool: Tool) -> None:
+    """Nobody listens where the edge asks; it passes nothing on."""
+    approved = token((edge_without_gateway, new_gateway()))
+    answer = send((edge_without_gateway, new_gateway()), approved)
+    assert answer.status_code >= 400
     assert tool.begun == 0
 
 

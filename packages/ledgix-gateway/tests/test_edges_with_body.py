@@ -70,6 +70,7 @@ def test_an_approved_call_may_go_on_once(ask: Ask, gateway: RunningGateway) -> N
         ({"uri": "/v1/charges/ch_1%2frefunds"}, "path_ambiguous"),
         ({"headers": {"Content-Type": "text/plain"}}, "content_type_unexpected"),
         ({"headers": {"X-Envoy-Auth-Partial-Body": "true"}}, "edge_incomplete"),
+        ({"headers": {"X-Original-URL": "/v1/elsewhere"}}, "head_ambiguous"),
         ({"headers": {"Authorization": "Bearer nonsense"}}, "token_invalid"),
         ({"headers": {"Authorization": ""}}, "token_missing"),
     ],

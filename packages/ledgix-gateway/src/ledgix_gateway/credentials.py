@@ -23,7 +23,19 @@ REQUEST_ID: Final = "x-ledgix-request-id"
 OWN_HEADER: Final = "x-ledgix-token"
 _BEARER: Final = re.compile(r"bearer ([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)  # RFC 6750 section 2.1
 _ALMOST_BEARER: Final = re.compile(r"\s*bearer\b\s*(.*?)\s*", re.IGNORECASE)
-_OURS: Final = frozenset(
+OVERRIDES: Final = frozenset(
+    (
+        b"x-forwarded-prefix",
+        b"x-original-url",
+        b"x-rewrite-url",
+        b"x-http-method-override",
+        b"x-http-method",
+        b"x-method-override",
+    )
+)
+"""By these a caller replaces method or path in some frameworks, after they were checked."""
+
+_OURS: Final = OVERRIDES | frozenset(
     (
         b"content-length",
         b"expect",
@@ -33,12 +45,6 @@ _OURS: Final = frozenset(
         b"x-forwarded-host",
         b"x-forwarded-proto",
         b"x-forwarded-port",
-        b"x-forwarded-prefix",
-        b"x-original-url",
-        b"x-rewrite-url",
-        b"x-http-method-override",
-        b"x-http-method",
-        b"x-method-override",
         b"sec-websocket-accept",
         b"sec-websocket-extensions",
         b"sec-websocket-key",
@@ -46,7 +52,7 @@ _OURS: Final = frozenset(
         b"sec-websocket-version",
     )
 )
-"""Set by us, or never forwarded: some frameworks let some of them replace method and path after they were checked."""
+"""Set by us, or never forwarded."""
 
 
 @dataclass(frozen=True, slots=True)

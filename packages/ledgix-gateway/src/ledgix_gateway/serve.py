@@ -24,9 +24,10 @@ from ledgix_gateway.config.config import Config, load_config
 from ledgix_gateway.connections import Bounds, Connections
 from ledgix_gateway.edges.app import Edges
 from ledgix_gateway.edges.grpc_door import serving_ext_authz
-from ledgix_gateway.ended import OnEnd
+from ledgix_gateway.ended import Ended, OnEnd
 from ledgix_gateway.errors import ConfigError
 from ledgix_gateway.gateway import Gateway
+from ledgix_gateway.metrics import Metrics, serving_metrics
 from ledgix_gateway.proxy.app import Proxy
 from ledgix_gateway.proxy.current import Current
 from ledgix_gateway.proxy.held import HeldCalls
@@ -52,10 +53,7 @@ def serve(path: Path, announce: Callable[[str], None], on_end: OnEnd) -> None:
 
 
 async def _serve(path: Path, config: Config, listener: socket.socket, ready: Callable[[], None], on_end: OnEnd) -> None:
-    async with AsyncExitStack() as stack:
-        door, current = await stack.enter_async_context(proxying(config, on_end))
-        if config.ext_authz is not None:
-            await stack.enter_async_context(serving_ext_authz(config.ext_authz, current, on_end))
+    async with proxying(config, on_end) as (door, current):
         server = _Server(uvicorn_settings(door, config, on_end), ready)
         reloads = Reloads(path, current, config)
         if hasattr(signal, "SIGHUP"):  # not on Windows
@@ -71,15 +69,24 @@ async def _serve(path: Path, config: Config, listener: socket.socket, ready: Cal
 
 @asynccontextmanager
 async def proxying(config: Config, on_end: OnEnd) -> AsyncIterator[tuple[Edges, Current]]:
-    """The ASGI application and what it serves, usable inside the block."""
+    """The ASGI application and what it serves, usable inside the block; metrics and gRPC are served beside it."""
     current = Current()
     held = HeldCalls(config.ask.calls)
-    try:
+    metrics = Metrics(lambda: current.gateway, held.__len__)
+
+    def ended(said: Ended) -> None:
+        metrics.observe(said)
+        on_end(said)
+
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(current.aclose)
+        stack.push_async_callback(held.aclose)
         await current.replace(Gateway.open(config))
-        yield Edges(Proxy(current, held, on_end), current, on_end), current
-    finally:
-        await held.aclose()
-        await current.aclose()
+        if config.metrics is not None:
+            stack.enter_context(serving_metrics(metrics, config.metrics))
+        if config.ext_authz is not None:
+            await stack.enter_async_context(serving_ext_authz(config.ext_authz, current, ended))
+        yield Edges(Proxy(current, held, ended), current, ended), current
 
 
 def uvicorn_settings(door: Edges, config: Config, on_end: OnEnd) -> uvicorn.Config:
@@ -139,7 +146,7 @@ class Reloads:
             return False
         if _fixed(config) != self._fixed:
             logger.warning(
-                "listen, ext_authz, head_seconds, connections, ask.calls and a first WebSocket route need a restart"
+                "these need a restart: listen, metrics, ext_authz, head_seconds, connections, ask.calls, a first WebSocket"
             )
         await self._current.replace(Gateway.open(config))
         logger.info("the new configuration is in use: %d routes", len(config.table.routes))
@@ -149,7 +156,7 @@ class Reloads:
 def _fixed(config: Config) -> tuple[object, ...]:
     """What a running process can't change."""
     limits = config.limits
-    listening = (config.listen, config.ext_authz)
+    listening = (config.listen, config.metrics, config.ext_authz)
     return *listening, limits.head_seconds, limits.connections, config.ask.calls, _has_websockets(config)
 
 

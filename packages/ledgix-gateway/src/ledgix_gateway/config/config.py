@@ -10,13 +10,23 @@ from ledgix_gateway.config.document import read_document
 from ledgix_gateway.config.edging import Edge, ExtAuthz, read_edges, read_ext_authz
 from ledgix_gateway.config.routing import UpstreamConfig, read_table, read_upstreams
 from ledgix_gateway.config.section import Section
-from ledgix_gateway.config.serving import Ask, Limits, Listen, read_ask, read_limits, read_listen, read_token_places
+from ledgix_gateway.config.serving import (
+    Ask,
+    Limits,
+    Listen,
+    MetricsAddress,
+    read_ask,
+    read_limits,
+    read_listen,
+    read_metrics,
+    read_token_places,
+)
 from ledgix_gateway.config.vault import VaultConfig, read_vault
 from ledgix_gateway.credentials import TokenPlaces
 from ledgix_gateway.routes.route import Mode
 from ledgix_gateway.routes.table import Table
 
-OTHERS = ("mcp", "metrics", "tracing", "access_log")
+OTHERS = ("mcp", "tracing", "access_log")
 """Sections of the same file that others read."""
 
 
@@ -35,6 +45,7 @@ class Config:
     unmapped: str = ""
     edges: tuple[Edge, ...] = ()
     ext_authz: ExtAuthz | None = None
+    metrics: MetricsAddress | None = None
 
 
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -58,6 +69,7 @@ def read_config(top: Section) -> Config:
         unmapped=top.text("unmapped", ""),
         edges=read_edges(top.sections("forward_auth")),
         ext_authz=read_ext_authz(top.section("ext_authz")) if "ext_authz" in top else None,
+        metrics=read_metrics(top.section("metrics")) if "metrics" in top else None,
     )
     top.leave(*OTHERS)
     top.close()

@@ -48,6 +48,20 @@ class Ask:
     answer_bytes: int  # of a held call's answer
 
 
+@dataclass(frozen=True, slots=True)
+class MetricsAddress:
+    """Where Prometheus asks. Not for the public: it says how much goes on."""
+
+    host: str
+    port: int
+
+
+def read_metrics(section: Section) -> MetricsAddress:
+    found = MetricsAddress(section.text("host", "127.0.0.1"), section.whole("port", 9090, most=65_535))
+    section.close()
+    return found
+
+
 def read_listen(section: Section) -> Listen:
     listen = Listen(
         host=section.text("host", "127.0.0.1"),

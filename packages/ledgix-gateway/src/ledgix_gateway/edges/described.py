@@ -3,7 +3,8 @@
 Invariants:
 
 - The described head is held to the same rules as one that arrives at the proxy: what has two readings is refused.
-- The edge's own headers are not part of the described request.
+- The edge's own headers are not part of the described request. Headers that replace method or path, and upgrades of
+  the connection, are refused, because the edge would forward them.
 - Where the edge shows no body, the arguments are `method`, `host` (in small letters), `path` and `query` as they were
   sent, and `content_digest`, which only GET and HEAD may leave out. Nobody here has seen the body: that it has this
   digest is for the tool to check.
@@ -17,6 +18,7 @@ from typing import Final, assert_never
 from ledgix.formats.json import JsonObject
 from ledgix_gateway.codes import Code, refusal
 from ledgix_gateway.config.edging import Edge, Kind
+from ledgix_gateway.credentials import OVERRIDES
 from ledgix_gateway.edges.trust import EDGE_HEADER
 from ledgix_gateway.inbound import Inbound
 from ledgix_gateway.routes.call import Call
@@ -48,6 +50,7 @@ def original_of(edge: Edge, asked: Inbound) -> Inbound:
 
 def call_without_body(edge: Edge, original: Inbound) -> Call:
     """The call of an edge that shows no body."""
+    _refuse_detours(original)
     segments_of(original.target)  # the path must have one reading, since the tool acts on it
     pairs_of(original.query, Code.QUERY_AMBIGUOUS)
     host = (original.text("host") or "").lower()
@@ -70,8 +73,7 @@ def call_with_body(table: Table, original: Inbound) -> Call:
         raise refusal(Code.EDGE_INCOMPLETE, "The edge shows a part of the body only: let it refuse larger ones.")
     if original.content_length is not None and original.content_length != len(original.body):
         raise refusal(Code.EDGE_INCOMPLETE, "The edge doesn't show the body that the request has.")
-    if original.wants_upgrade:
-        raise refusal(Code.UPGRADE_REFUSED, "No upgrade of a connection is approved at an edge.")
+    _refuse_detours(original)
     match = table.match(original.method, original.target)
     if match.route.open:
         return Call(match.route, {})
@@ -84,6 +86,15 @@ def call_with_body(table: Table, original: Inbound) -> Call:
 def route_of(edge: Edge) -> Route:
     """What stands for the route where the edge's own configuration has chosen it."""
     return Route(method=str(edge.kind), template=Template(edge.path, ()), upstream="", tool=edge.tool)
+
+
+def _refuse_detours(original: Inbound) -> None:
+    """The edge forwards what it holds as it is, so nothing in it may lead past what is approved."""
+    if original.wants_upgrade:
+        raise refusal(Code.UPGRADE_REFUSED, "No upgrade of a connection is approved at an edge.")
+    for name, _ in original.headers:
+        if name in OVERRIDES:
+            raise refusal(Code.HEAD_AMBIGUOUS, f"The header {name.decode()} may replace the method or path here.")
 
 
 def _named(asked: Inbound, method_in: str, uri_in: str, host_in: str) -> Inbound:
