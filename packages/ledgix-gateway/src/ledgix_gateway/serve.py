@@ -146,7 +146,7 @@ class Reloads:
             return False
         if _fixed(config) != self._fixed:
             logger.warning(
-                "these need a restart: listen, metrics, ext_authz, head_seconds, connections, ask.calls, a first WebSocket"
+                "a restart is needed for listen, metrics, ext_authz, head_seconds, connections, ask.calls, WebSockets"
             )
         await self._current.replace(Gateway.open(config))
         logger.info("the new configuration is in use: %d routes", len(config.table.routes))
