@@ -161,8 +161,12 @@ def test_malformed_moves(refunds: Tenant) -> None:
 
 def test_all_of_it_needs_the_scope(refunds: Tenant) -> None:
     for place in ("", "/refunds", "/refunds/versions", "/refunds/versions/1", "/refunds/shadow-report"):
-        problem(refunds.auditor.get(f"/policies{place}"), 403, "missing_scope")
-    problem(refunds.auditor.get("/policies/refunds/diff", **{"from": 1, "to": 1}), 403, "missing_scope")
+        problem(refunds.agent.get(f"/policies{place}"), 403, "missing_scope")
+    problem(refunds.agent.get("/policies/refunds/diff", **{"from": 1, "to": 1}), 403, "missing_scope")
+    # Whoever may read the whole ledger may read what decided; whoever only asks must not learn how far they may go.
+    for place in ("", "/refunds", "/refunds/versions", "/refunds/versions/1"):
+        succeeded(refunds.auditor.get(f"/policies{place}"))
+    succeeded(refunds.auditor.get("/policies/refunds/diff", **{"from": 1, "to": 1}))
     moves = [f"versions/1/{what}" for what in ("confirm", "activate", "shadow", "retire")]
     for place in ("versions", "rollback", *moves):
         problem(refunds.reviewer.post(f"/policies/refunds/{place}", {}), 403, "missing_scope")
