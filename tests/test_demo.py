@@ -14,7 +14,17 @@ def test_the_demo_ends_as_expected_and_leaves_nothing(tmp_path: Path) -> None:
         [sys.executable, DEMO], capture_output=True, text=True, timeout=300, env={"TMPDIR": str(tmp_path)}, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    for promised in ("approved", "denied", "review", "expired", "refused", "INTACT", "NOT INTACT", "Where to go next"):
+    for promised in (
+        "approved",
+        "denied",
+        "review",
+        "expired",
+        "refused",
+        "INTACT",
+        "NOT INTACT",
+        "A gateway in front",
+        "Where to go next",
+    ):
         assert promised in done.stdout
     assert not list(tmp_path.iterdir()), "the demo left files behind"
 

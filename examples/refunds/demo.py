@@ -21,6 +21,7 @@ import local_vault
 from agent import SupportAgent
 from ledgix import ClientSettings, Ledgix
 from local_vault import CommandFailed, LocalVault
+from protected import only_through_the_gateway
 from published_agent import PublishedAgent
 from scenes import Desk, people_decide, prove, send_calls, tokens_are_for_one_call
 from screen import Screen, Unexpected
@@ -53,6 +54,7 @@ def _play(screen: Screen, temporary: Path) -> None:
         calls = send_calls(desk)
         people_decide(desk, calls)
         tokens_are_for_one_call(desk, calls)
+        only_through_the_gateway(desk, vault.create_key("gateway", "demo edge"), temporary)
         prove(desk, calls, temporary)
     _check(screen, directory)
 

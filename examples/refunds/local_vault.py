@@ -47,7 +47,7 @@ def running(directory: Path, *, tenant: str = "Example Shop") -> Iterator[LocalV
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment()) as server,
     ):
         try:
-            yield LocalVault(_url(server, log), str(made["api_key"]), directory)
+            yield LocalVault(address(server, log), str(made["api_key"]), directory)
         finally:
             server.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -71,8 +71,8 @@ def run_json(command: str, *arguments: str | Path) -> dict[str, Any]:
     return printed
 
 
-def _url(server: subprocess.Popen[str], log: IO[str]) -> str:
-    """The address that `serve` prints when it is ready."""
+def address(server: subprocess.Popen[str], log: IO[str]) -> str:
+    """The address that a server of ours prints when it is ready."""
     assert server.stdout is not None
     too_late = threading.Timer(PATIENCE, server.kill)
     too_late.start()
@@ -83,7 +83,7 @@ def _url(server: subprocess.Popen[str], log: IO[str]) -> str:
     finally:
         too_late.cancel()
     log.seek(0)
-    raise CommandFailed(f"ledgix-vault serve did not become ready: {log.read()[-2000:]}")
+    raise CommandFailed(f"the server did not become ready: {log.read()[-2000:]}")
 
 
 def environment(**more: str) -> dict[str, str]:
