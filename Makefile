@@ -14,7 +14,7 @@ setup: $(STAMP) ## create .venv and install what requirements.lock pins
 
 $(STAMP): requirements.lock packages/ledgix/pyproject.toml packages/ledgix-vault/pyproject.toml packages/ledgix-gateway/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		-e packages/ledgix -e packages/ledgix-vault -e packages/ledgix-gateway
 	@touch $(STAMP)
