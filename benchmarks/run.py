@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from documents import documents
+from gateway import gateway
 from kernels import audit, evaluations, indexed_evaluation, proofs
 from pages import REQUESTS, pages
 from servers import load, running_vault, running_yardstick
@@ -23,16 +24,18 @@ ROUNDS = 3
 YARDSTICK_PORT = 18999
 TARGET_RATIO, TARGET_EVALUATIONS, TARGET_PROOFS = 0.45, 100_000, 20_000
 TARGET_SEARCH, TARGET_PAGE = 20, 100
+TARGET_CHECKED = 0.5
 console = Console()
 
 
 def main() -> None:
-    """Measures everything and prints five tables."""
+    """Measures everything and prints its tables."""
     console.print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, {_processor()}")
     _clearances()
     _kernels()
     _documents()
     _pages()
+    _gateway()
 
 
 def _clearances() -> None:
@@ -87,6 +90,17 @@ def _pages() -> None:
     for name, (median, slowest) in pages().items():
         table.add_row(name, f"{median:.1f}", f"{slowest:.1f}", f"{TARGET_PAGE}")
     console.print(table)
+
+
+def _gateway() -> None:
+    table = Table("through", "requests /s", "ratio", "p50 ms", "p99 ms", title="The gateway, 32 connections")
+    found = gateway()
+    unchecked = found["ours, without checks (open route)"]["requests_per_second"]
+    for name, figures in found.items():
+        rate = figures["requests_per_second"]
+        table.add_row(name, f"{rate:,.0f}", f"{rate / unchecked:.2f}", f"{figures['p50_ms']}", f"{figures['p99_ms']}")
+    console.print(table)
+    console.print(f"Target: a ratio of {TARGET_CHECKED} with checks.")
 
 
 def _processor() -> str:

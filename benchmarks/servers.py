@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 BIN = Path(sys.executable).parent
 LOOPBACK = "127.0.0.1"
@@ -31,9 +33,9 @@ def running_vault() -> Iterator[Server]:
     """A Vault with three rules for `stripe_refund`; its database is on the disk that holds the temporary files."""
     with tempfile.TemporaryDirectory(prefix="ledgix-bench-") as directory:
         data = f"{directory}/vault"
-        created = _run(BIN / "ledgix-vault", "init", "--data", data, "--json")
+        created = run(BIN / "ledgix-vault", "init", "--data", data, "--json")
         command = [BIN / "ledgix-vault", "serve", "--data", data, "--port", "0"]
-        with _started(command) as process:
+        with started(command) as process:
             assert process.stdout is not None
             ready = process.stdout.readline()
             server = Server(int(ready.rstrip().rstrip("/").rpartition(":")[2]), json.loads(created)["api_key"])
@@ -45,7 +47,7 @@ def running_vault() -> Iterator[Server]:
 def running_yardstick(port: int) -> Iterator[Server]:
     """The yardstick under uvicorn, one worker, as the Vault runs."""
     command = [sys.executable, "-m", "uvicorn", "yardstick:app", "--port", str(port), "--no-access-log"]
-    with _started([*command, "--log-level", "warning", "--app-dir", str(Path(__file__).parent)]):
+    with started([*command, "--log-level", "warning", "--app-dir", str(Path(__file__).parent)]):
         _wait_for(port)
         yield Server(port, "")
 
@@ -54,7 +56,7 @@ def load(server: Server, connections: int, seconds: float) -> dict[str, float]:
     """Clearance requests from `connections` connections for so long."""
     target = ["--port", server.port, "--path", "/request-clearance", "--api-key", server.api_key]
     amount = ["--connections", connections, "--seconds", seconds]
-    figures: dict[str, float] = json.loads(_run(sys.executable, Path(__file__).parent / "load.py", *target, *amount))
+    figures: dict[str, float] = json.loads(run(sys.executable, Path(__file__).parent / "load.py", *target, *amount))
     return figures
 
 
@@ -82,8 +84,12 @@ def _wait_for(port: int) -> None:
 
 
 @contextlib.contextmanager
-def _started(command: Sequence[object]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, text=True)
+def started(
+    command: Sequence[object], environment: Mapping[str, str] | None = None, errors: IO[str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that runs until the block ends."""
+    words = [str(word) for word in command]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment)
     try:
         yield process
     finally:
@@ -91,5 +97,17 @@ def _started(command: Sequence[object]) -> Iterator[subprocess.Popen[str]]:
         process.wait(timeout=20)
 
 
-def _run(*command: object) -> str:
+def wait_until_open(port: int) -> None:
+    """Returns when somebody listens there."""
+    deadline = time.monotonic() + 20
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex((LOOPBACK, port)) == 0:
+                return
+        assert time.monotonic() < deadline, f"nobody listens on {port}"
+        time.sleep(0.05)
+
+
+def run(*command: object) -> str:
+    """What a command prints; it must succeed."""
     return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True).stdout
