@@ -19,7 +19,7 @@ from ledgix.formats.tree import verify_consistency
 from running_vault import EXECUTABLE, RunningVault, Tenant, eventually
 from wire import MEDIUM, REPLAYED, SMALL, TOOL
 
-KILLS = 6
+KILLS = 4
 WORKERS = 4
 LIVED = (5, 45)  # after so many further answers the Vault is killed
 

@@ -126,7 +126,7 @@ def test_generated_requests(
 
     key = {"X-Vault-API-Key": module_tenant.full.secret}
     takes_something = {"parameters", "requestBody"} & operations[label].definition.raw.keys()
-    examples = 20 if takes_something else 2
+    examples = 10 if takes_something else 2
 
     @given(case=operations[label].as_strategy(generation_mode=mode))
     @settings(

@@ -21,7 +21,7 @@ from gateway_testing import RunningGateway, Tool, running_gateway, running_tool 
 
 from running_vault import RunningVault, Tenant, running_vault  # noqa: E402
 
-settings.register_profile("ledgix", deadline=None)
+settings.register_profile("ledgix", deadline=None, max_examples=50)
 settings.load_profile("ledgix")
 
 

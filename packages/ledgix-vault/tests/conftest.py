@@ -22,7 +22,7 @@ from vault_testing.postgres import NoPostgres, PostgresServer
 from ledgix_vault import app
 
 # The machine may be busy; a slow example is no failure.
-settings.register_profile("ledgix", deadline=None)
+settings.register_profile("ledgix", deadline=None, max_examples=50)
 settings.load_profile("ledgix")
 
 NO_POSTGRES = "PostgreSQL can't be run here, so half of the store's tests are missing"

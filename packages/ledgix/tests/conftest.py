@@ -18,7 +18,7 @@ from ledgix.formats.keys import PrivateKey
 from ledgix.formats.receipts import Receipt
 
 # The machine may be busy; a slow example is no failure.
-settings.register_profile("ledgix", deadline=None)
+settings.register_profile("ledgix", deadline=None, max_examples=50)
 settings.load_profile("ledgix")
 
 VECTORS = Path(__file__).parents[3] / "vectors"
