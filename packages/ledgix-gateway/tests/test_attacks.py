@@ -441,6 +441,7 @@ HEADS: dict[str, tuple[list[str], bytes, bool]] = {
     "two of any header": (["X-A: 1", "X-A: 2"], BODY, True),
     "latin-1": (["X-A: \xe4"], BODY, True),
     "connection names content-type": (["Connection: content-type"], BODY, True),
+    "connection names a header of the call": (["X-Account: a", "Connection: keep-alive, X-Account"], BODY, True),
     "wrong chunk size": (["Transfer-Encoding: chunked"], b"5\r\n" + BODY + b"\r\n0\r\n\r\n", False),
     "chunk size with a sign": (["Transfer-Encoding: chunked"], b"+d\r\n" + BODY + b"\r\n0\r\n\r\n", False),
     "chunk size with 0x": (["Transfer-Encoding: chunked"], b"0xd\r\n" + BODY + b"\r\n0\r\n\r\n", False),

@@ -33,7 +33,9 @@ def usual(**more: Any) -> str:
 
 
 def with_route(**more: Any) -> str:
-    return usual(routes=[{**ROUTE, **more}])
+    """`upstreams` and `token` are sections; everything else is the route's."""
+    sections = {name: more.pop(name) for name in ("upstreams", "token") if name in more}
+    return usual(routes=[{**ROUTE, **more}], **sections)
 
 
 def test_the_usual_configuration() -> None:
@@ -77,6 +79,7 @@ def test_a_secret_in_a_file(tmp_path: Path) -> None:
 
 
 VAULT, PAYMENTS = USUAL["vault"], USUAL["upstreams"]["payments"]
+KEYED = {"payments": {**PAYMENTS, "headers": {"X-Tool-Key": {"env": "TOOL"}}}}
 MISTAKES = [
     (usual(nonsense=1), "nonsense"),
     (usual(vault={**VAULT, "api_key": "lgx_key"}), "vault.api_key"),
@@ -116,6 +119,11 @@ MISTAKES = [
     (with_route(query={"a": "q", "b": "q"}), "routes[0].query"),
     (with_route(headers={"a": "Authorization"}), "routes[0].headers.a"),
     (with_route(headers={"a": "X Y"}), "routes[0].headers.a"),
+    (with_route(headers={"a": "X-Forwarded-For"}), "routes[0].headers.a"),
+    (with_route(headers={"a": "Traceparent"}), "routes[0].headers.a"),
+    (with_route(headers={"a": "X-Tool-Key"}, upstreams=KEYED), "routes[0].headers.a"),
+    (with_route(headers={"a": "X-Pass"}, token={"headers": ["X-Pass"]}), "routes"),
+    (usual(access_log={}), "access_log"),
     (with_route(agent={"header": "Host"}), "routes[0].agent.header"),
     (with_route(types={"other": "integer"}), "routes[0].types.other"),
     (with_route(types={"charge_id": "list"}), "routes[0].types.charge_id"),

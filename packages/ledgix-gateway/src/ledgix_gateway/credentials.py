@@ -16,7 +16,7 @@ from ledgix.errors import FormatError
 from ledgix.formats import json
 from ledgix.formats.keys import unb64url
 from ledgix_gateway.codes import Code, refusal
-from ledgix_gateway.inbound import Headers, Inbound, end_to_end
+from ledgix_gateway.inbound import HOP_BY_HOP, Headers, Inbound, end_to_end
 
 AUTHORIZATION: Final = "authorization"
 REQUEST_ID: Final = "x-ledgix-request-id"
@@ -53,6 +53,8 @@ _OURS: Final = OVERRIDES | frozenset(
     )
 )
 """Set by us, or never forwarded."""
+UNFORWARDED: Final = _OURS | HOP_BY_HOP | {REQUEST_ID.encode(), OWN_HEADER.encode(), b"traceparent", b"tracestate"}
+"""What a tool may not see as the caller wrote it: no argument can stand there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Invariants:
 - Header names are lower case and in the order of arrival; values are the bytes that came.
 - A header stands once, except those that RFC 9110 defines as lists and that nothing is decided by (`_LISTS`).
 - No header is spelt with `_`: CGI and WSGI make `X_Name` and `X-Name` the same.
+- `Connection` takes no header of the message away: what was checked, or hashed, is what the tool sees.
 - A body is framed in one way: by one decimal Content-Length, or by `chunked` alone (RFC 9112 section 6).
 """
 
@@ -48,9 +49,10 @@ _NAME: Final = re.compile(rb"[!#$%&'*+.^`|~0-9a-z-]+")  # RFC 9110 section 5.6.2
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e]*")
 _METHOD: Final = re.compile(r"[A-Z]+(?:-[A-Z]+)*")
 _LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,18}")
-_HOP_BY_HOP: Final = frozenset(
+HOP_BY_HOP: Final = frozenset(
     (
         b"connection",
+        b"http2-settings",
         b"keep-alive",
         b"proxy-authenticate",
         b"proxy-authorization",
@@ -122,7 +124,7 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Headers without those that are about one connection: the listed ones, and whatever `Connection` names."""
     kept = tuple((name.lower(), value) for name, value in headers)
     named = _named_by_connection(kept)
-    return tuple((name, value) for name, value in kept if name not in _HOP_BY_HOP and name not in named)
+    return tuple((name, value) for name, value in kept if name not in HOP_BY_HOP and name not in named)
 
 
 def _named_by_connection(headers: Headers) -> set[bytes]:
@@ -142,8 +144,8 @@ def _refuse_ambiguous(method: str, headers: Headers) -> None:
             raise _ambiguous(f"The header {name.decode()} stands more than once.")
         seen.add(name)
     _refuse_ambiguous_framing(dict(headers))
-    if named := _named_by_connection(headers) & _LOAD_BEARING:
-        raise _ambiguous(f"Connection must not name {sorted(named)[0].decode()}: it would be lost on the way.")
+    if lost := (_named_by_connection(headers) & seen) - HOP_BY_HOP:
+        raise _ambiguous(f"Connection must not name {sorted(lost)[0].decode()}: it would be lost on the way.")
 
 
 def _refuse_ambiguous_framing(by_name: dict[bytes, bytes]) -> None:
@@ -156,12 +158,6 @@ def _refuse_ambiguous_framing(by_name: dict[bytes, bytes]) -> None:
         raise _ambiguous("The only Transfer-Encoding that is accepted is chunked.")
     if not by_name.get(b"host"):
         raise _ambiguous("There must be exactly one Host header.")
-
-
-_LOAD_BEARING: Final = frozenset(
-    (b"host", b"content-length", b"content-type", b"content-encoding", b"content-digest", b"authorization")
-)
-"""A caller that could have these removed on the way would change what the tool understands."""
 
 
 def _ambiguous(detail: str) -> Exception:

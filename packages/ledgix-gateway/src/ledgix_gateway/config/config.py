@@ -26,7 +26,7 @@ from ledgix_gateway.credentials import TokenPlaces
 from ledgix_gateway.routes.route import Mode
 from ledgix_gateway.routes.table import Table
 
-OTHERS = ("mcp", "tracing", "access_log")
+OTHERS = ("mcp",)
 """Sections of the same file that others read."""
 
 
@@ -77,12 +77,16 @@ def read_config(top: Section) -> Config:
         raise top.error(
             "unmapped", "must name an upstream, and only in mode observe: else what has no route is refused"
         )
-    _check_asking(config, top)
+    _check_token_places(config, top)
     return config
 
 
-def _check_asking(config: Config, top: Section) -> None:
-    """In mode `ask`, headers that name the agent must not be bound as arguments under another name."""
+def _check_token_places(config: Config, top: Section) -> None:
+    """A header that carries tokens is taken away: it can neither name an agent nor be an argument."""
+    places = set(config.tokens.headers)
     named = {header.lower() for header in (config.ask.agent_header, config.ask.session_header) if header}
-    if clash := named & set(config.tokens.headers):
+    if clash := named & places:
         raise top.error("ask", f"the header {sorted(clash)[0]} carries tokens")
+    bound = {header.lower() for route in config.table.routes for header in route.headers.values()}
+    if clash := bound & places:
+        raise top.error("routes", f"the header {sorted(clash)[0]} carries tokens, and can't be an argument")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ledgix_gateway.config.secrets import Secret
 from ledgix_gateway.config.section import Section
+from ledgix_gateway.credentials import AUTHORIZATION, UNFORWARDED
 from ledgix_gateway.errors import ConfigError
 from ledgix_gateway.routes.route import CONTENT_DIGEST, Body, Mode, Route, Type
 from ledgix_gateway.routes.table import RoutesOverlap, Table
@@ -19,7 +20,7 @@ _METHOD: Final = re.compile(r"[A-Z]+")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
 _FRAMING: Final = frozenset(("connection", "content-length", "content-type", "transfer-encoding", "te", "upgrade"))
 _OWN: Final = "/.ledgix/"
-_NEVER_BOUND: Final = _FRAMING | {"host", "x-ledgix-token", "authorization"}
+_NEVER_BOUND: Final = _FRAMING | {name.decode() for name in UNFORWARDED} | {AUTHORIZATION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,9 @@ def _check(section: Section, route: Route, upstreams: Mapping[str, UpstreamConfi
         raise section.error("tool", "has no meaning on an open route, which needs no token")
     if route.open and "body" in section:
         raise section.error("body", "has no meaning on an open route: nothing of it is read")
+    replaced = {header.lower() for header in upstreams[route.upstream].headers}
     for argument, header in route.headers.items():
-        _check_header(section, f"headers.{argument}", header)
+        _check_header(section, f"headers.{argument}", header, never=_NEVER_BOUND | replaced)
     if route.agent_header:
         _check_header(section, "agent.header", route.agent_header)
     _check_arguments(section, route)

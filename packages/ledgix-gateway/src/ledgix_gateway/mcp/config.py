@@ -17,7 +17,7 @@ from ledgix_gateway.errors import ConfigError
 _SHORTEST_TOKEN: Final = 16
 OTHER_COMMANDS: Final = (
     *("listen", "mode", "token", "upstreams", "routes", "limits", "ask", "unmapped"),
-    *("forward_auth", "ext_authz", "metrics", "tracing", "access_log"),
+    *("forward_auth", "ext_authz", "metrics"),
 )
 """Sections that other commands read from the same file."""
 
