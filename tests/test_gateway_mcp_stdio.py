@@ -16,6 +16,7 @@ import pytest
 from mcp import MCPError
 from mcp_types import ElicitResult
 
+from collector import collecting
 from ledgix import AsyncLedgix, ClearanceDenied, ClientSettings, VaultUnreachable
 from ledgix.client import ReplayMemories
 from ledgix_gateway.mcp.approvals import Approvals
@@ -25,7 +26,7 @@ from ledgix_gateway.mcp.exactness import read_call
 from ledgix_gateway.mcp.schemas import Schemas
 from ledgix_gateway.vault import NoMemory
 from mcp_edge import GATEWAY, TOKEN, Edge, process, refusal, text
-from running_vault import Tenant, free_port, running_vault
+from running_vault import Tenant, eventually, free_port, running_vault
 
 pytestmark = pytest.mark.anyio
 
@@ -320,3 +321,22 @@ async def test_arguments_that_do_not_fit_the_listed_schema_are_not_approved(edge
         result = await client.call_tool("stripe_refund", {"amount": "45"})
     assert refusal(result)["code"] in ("denied", "review_pending")
     assert not edge.reached("stripe_refund")
+
+
+async def test_a_call_belongs_to_the_trace_of_its_client(edge: Edge) -> None:
+    trace, parent = "b" * 32, "c" * 16
+    with collecting() as collector:
+        exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        file = edge.write(edge.program())
+        async with edge.started_by_client(file, env=exporting) as client:
+            meta: Any = {"traceparent": f"00-{trace}-{parent}-01"}
+            assert text(await client.call_tool("stripe_refund", {"amount": 45}, meta=meta)) == "refunded 45"
+            assert refusal(await client.call_tool("stripe_refund", {"amount": 4500}, meta=meta))["code"] == "denied"
+            await anyio.to_thread.run_sync(lambda: eventually(lambda: len(collector.of(trace)) >= 6))
+    called, refused = (span for span in collector.of(trace) if span.name == "tools/call")
+    made = [(span.name, span.parent) for span in collector.of(trace)]
+    assert called.parent == refused.parent == parent
+    assert {(f"POST /{step}", called.span) for step in ("request-clearance", "consume-token")} <= set(made)
+    assert ("MCP send tools/call stripe_refund", called.span) in made
+    assert (called.attributes["ledgix.tool"], refused.attributes["ledgix.code"]) == ("stripe_refund", "denied")
+    assert ("MCP send tools/call stripe_refund", refused.span) not in made

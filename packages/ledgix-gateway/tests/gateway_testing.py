@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import select
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
@@ -21,8 +25,9 @@ from ledgix_gateway.config.config import load_config
 from ledgix_gateway.ended import Ended
 from ledgix_gateway.proxy.current import Current
 from ledgix_gateway.serve import Reloads, proxying, uvicorn_settings
-from running_vault import Tenant, eventually
+from running_vault import PATIENCE, Tenant, eventually
 
+EXECUTABLE = str(Path(sys.executable).with_name("ledgix-gateway"))
 TOOL = "stripe_refund"
 REFUND = "/v1/charges/ch_1/refunds"
 ARGUMENTS = {"charge_id": "ch_1", "amount": 45}
@@ -302,3 +307,27 @@ def outcome_of(gateway: RunningGateway, request_id: str) -> str:
         return None
 
     return eventually(look)
+
+
+@contextmanager
+def serving(path: Path, tenant: Tenant) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The executable with this configuration: its URL and its process. Its log is beside the file."""
+    with path.with_suffix(".log").open("w") as log:
+        process = subprocess.Popen(
+            [EXECUTABLE, "serve", "--config", str(path)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, **environment(tenant)},
+        )
+    assert process.stdout is not None
+    try:
+        readable, _, _ = select.select([process.stdout], [], [], PATIENCE)
+        line = process.stdout.readline() if readable else ""
+        assert "listens on http://127.0.0.1:" in line, path.with_suffix(".log").read_text()
+        yield line.split()[-1], process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        process.stdout.close()

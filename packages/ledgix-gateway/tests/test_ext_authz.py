@@ -140,3 +140,11 @@ def test_the_example_is_what_this_needs() -> None:
         "failure_mode_allow: false",
     ):
         assert needed in text
+
+
+def test_the_trace_is_that_of_envoy_or_else_of_the_request_it_holds(gateway: RunningGateway, port: int) -> None:
+    held, envoys = "a" * 32, "b" * 32
+    shown = ("traceparent", f"00-{held}-00f067aa0ba902b7-01".encode())
+    check(port, bearer(gateway), shown)
+    check(port, bearer(gateway), shown, metadata=(("traceparent", f"00-{envoys}-00f067aa0ba902b7-01"),))
+    assert [ended.trace_id for ended in gateway.until_ended(2)] == [held, envoys]

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -18,6 +14,7 @@ import pytest
 from gateway_testing import (
     ARGUMENTS,
     BODY,
+    EXECUTABLE,
     JSON,
     REFUND,
     ROUTES,
@@ -25,6 +22,7 @@ from gateway_testing import (
     Tool,
     code,
     environment,
+    serving,
     write_config,
 )
 from typer.testing import CliRunner
@@ -32,8 +30,6 @@ from typer.testing import CliRunner
 from ledgix.formats import jcs
 from ledgix_gateway.cli import app
 from running_vault import PATIENCE, Tenant, eventually
-
-EXECUTABLE = str(Path(sys.executable).with_name("ledgix-gateway"))
 
 
 def test_a_new_configuration_is_in_use_at_once(new_gateway: Callable[..., RunningGateway]) -> None:
@@ -124,29 +120,6 @@ def test_check_names_the_place_of_a_mistake(tenant: Tenant, tool: Tool, tmp_path
     done = CliRunner().invoke(app, ["check", str(path)], env=environment(tenant))
     assert done.exit_code == 1
     assert "routes[0].upstream: names no section of upstreams" in done.output
-
-
-@contextmanager
-def serving(path: Path, tenant: Tenant) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    with path.with_suffix(".log").open("w") as log:
-        process = subprocess.Popen(
-            [EXECUTABLE, "serve", "--config", str(path)],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env={**os.environ, **environment(tenant)},
-        )
-    assert process.stdout is not None
-    try:
-        readable, _, _ = select.select([process.stdout], [], [], PATIENCE)
-        line = process.stdout.readline() if readable else ""
-        assert "listens on http://127.0.0.1:" in line, path.with_suffix(".log").read_text()
-        yield line.split()[-1], process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 def test_the_process_serves_reloads_and_leaves(tenant: Tenant, tool: Tool, tmp_path: Path) -> None:

@@ -25,10 +25,12 @@ def serve(config: ConfigFile) -> None:
     """Serve the reverse proxy until SIGTERM. SIGHUP, or a change of the file, loads the configuration anew."""
     from ledgix_gateway.logs import configure_logs, log_ended
     from ledgix_gateway.serve import serve as run
+    from ledgix_gateway.tracing import exporting
 
     configure_logs()
     try:
-        run(config, lambda url: typer.echo(f"ledgix-gateway listens on {url}"), log_ended)
+        with exporting():
+            run(config, lambda url: typer.echo(f"ledgix-gateway listens on {url}"), log_ended)
     except ConfigError as error:
         _refuse(error)
 
@@ -66,10 +68,12 @@ def mcp(config: ConfigFile) -> None:
     from ledgix_gateway.mcp.config import load
     from ledgix_gateway.mcp.run import serve as run
     from ledgix_gateway.mcp.upstream import Trouble
+    from ledgix_gateway.tracing import exporting
 
     configure_logs()
     try:
-        asyncio.run(run(load(config)))
+        with exporting():
+            asyncio.run(run(load(config)))
     except (ConfigError, Trouble) as error:
         _refuse(error)
 

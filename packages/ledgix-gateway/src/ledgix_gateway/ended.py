@@ -34,6 +34,7 @@ class Ended:
     request_id: str = ""
     agent_id: str = ""
     detail: str = ""
+    trace_id: str = ""
     seconds: float = 0.0
 
 

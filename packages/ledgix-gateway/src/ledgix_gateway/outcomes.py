@@ -14,12 +14,15 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+from opentelemetry.context import Context, get_current
 
 from ledgix.client import ReportedOutcome
 from ledgix.client.errors import VaultError, VaultRefused
 from ledgix_gateway.config.vault import OutcomeReports
+from ledgix_gateway.tracing import continuing
 from ledgix_gateway.vault import Vault
 
 logger = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ class Report:
     request_id: str
     outcome: ReportedOutcome
     detail: str
+    trace: Context = field(default_factory=get_current, repr=False)  # of the call
 
 
 class Outcomes:
@@ -86,7 +90,8 @@ class Outcomes:
         while True:
             report = await self._queue.get()
             try:
-                await self._send(report)
+                with continuing(report.trace):
+                    await self._send(report)
             finally:
                 self._queue.task_done()
 

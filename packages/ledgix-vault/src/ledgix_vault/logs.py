@@ -22,6 +22,7 @@ _QUIET = ("uvicorn", "alembic", "asyncio", "sqlalchemy")
 _BARE = re.compile(r"[\w.:/@+,\-]+", re.ASCII)
 
 _SHARED: tuple[Callable[..., MutableMapping[str, Any]], ...] = (
+    structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,  # plain text: the richer formatters print local variables

@@ -26,8 +26,10 @@ from ledgix_vault.errors import StartRefused
 from ledgix_vault.settings import Settings, listening_url
 from ledgix_vault.store.dbapi import version_warning
 from ledgix_vault.store.lock import DirectoryLock
+from ledgix_vault.tracing import traced
 from ledgix_vault.web.app import build_app
 from ledgix_vault.web.heads import BoundedHeads
+from ledgix_vault.web.hot import App
 from ledgix_vault.worker import Worker
 
 KEEP_ALIVE = 65  # seconds: longer than clients and proxies keep an idle connection, so that they end it, not we
@@ -41,20 +43,22 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     _raise_file_limit()
     if settings.database_url is None and (warning := version_warning()) is not None:
         logger.warning("sqlite_version", detail=warning)
-    with _bind(settings) as listener:
+    with traced() as with_spans, _bind(settings) as listener:
         host, port = listener.getsockname()[:2]
         settings = settings.listening_on(port)
         url = listening_url(settings.host, port)
         with open_vault(settings) as opened, asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(opened, listener, lambda: announce(url)))
+            runner.run(_serve(opened, listener, lambda: announce(url), with_spans))
     logger.info("vault_stopped", host=host, port=port)
 
 
-async def _serve(opened: OpenVault, listener: socket.socket, ready: Callable[[], None]) -> None:
+async def _serve(
+    opened: OpenVault, listener: socket.socket, ready: Callable[[], None], with_spans: Callable[[App], App]
+) -> None:
     vault = opened.vault
     worker = Worker(vault, opened.high_water)
     configuration = uvicorn.Config(
-        build_app(vault, worker),
+        with_spans(build_app(vault, worker)),
         http=BoundedHeads,
         ws="none",
         lifespan="off",  # the blocks below are the lifespan

@@ -20,7 +20,8 @@ from ledgix_gateway.proxy.app import Proxy
 from ledgix_gateway.proxy.current import Current
 from ledgix_gateway.proxy.incoming import Gone, Incoming, Receive
 from ledgix_gateway.proxy.replies import Connection, Send, until_gone
-from ledgix_gateway.proxy.visit import Visit
+from ledgix_gateway.proxy.visit import Visit, recorded
+from ledgix_gateway.tracing import trace_in
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +42,11 @@ class Edges:
             await self._proxy(scope, receive, send)
             return
         visit = _visit(scope, receive, until_gone(send), edge)
-        with gateway.in_use():
+        with gateway.in_use(), recorded(visit, trace_in(scope["headers"]), self._on_end):
             try:
                 await _answer(visit, gateway, edge, scope)
             except Gone:
                 visit.detail = visit.detail or "the edge left"
-            finally:
-                self._on_end(visit.ended())
 
 
 async def _answer(visit: Visit, gateway: Gateway, edge: Edge, scope: MutableMapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from envoy.config.core.v3 import base_pb2
 from envoy.service.auth.v3 import external_auth_pb2, external_auth_pb2_grpc
 from envoy.type.v3 import http_status_pb2
 from google.rpc import code_pb2, status_pb2
+from opentelemetry.context import Context
 
 from ledgix_gateway.codes import Code, problem, refusal
 from ledgix_gateway.config.edging import ExtAuthz
@@ -33,7 +34,8 @@ from ledgix_gateway.inbound import Inbound
 from ledgix_gateway.proxy.current import Current
 from ledgix_gateway.proxy.incoming import Incoming, too_large
 from ledgix_gateway.proxy.replies import Kept, drawn
-from ledgix_gateway.proxy.visit import Visit
+from ledgix_gateway.proxy.visit import Visit, recorded
+from ledgix_gateway.tracing import TRACE_HEADERS, trace_in
 
 logger = logging.getLogger(__name__)
 GRACE = 5.0
@@ -75,7 +77,7 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: igno
             peer=_address(context.peer()),
             scheme=http.scheme,
         )
-        with gateway.in_use():
+        with gateway.in_use(), recorded(visit, _trace(context, http), self._on_end):
             try:
                 refuse_strangers(self._config.secret, _shown(context), visit.peer)
                 original = _original(http, gateway.config.limits.body_bytes)
@@ -88,8 +90,14 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):  # type: igno
             except Exception:  # the door: whatever nobody foresaw refuses, and is logged for whoever has to mend it
                 logger.exception("a question of Envoy failed in the gateway itself")
                 return _denied(visit, problem(Code.INTERNAL, "The gateway failed; its log says why."))
-            finally:
-                self._on_end(visit.ended())
+
+
+def _trace(context: Any, http: Any) -> Context:
+    """Envoy's own trace if it takes part in one, else that of the request it holds."""
+    asked = [(name.encode(), value.encode()) for name, value in context.invocation_metadata() if isinstance(value, str)]
+    if any(name in TRACE_HEADERS for name, _ in asked):
+        return trace_in(asked)
+    return trace_in((header.key.encode(), header.raw_value) for header in http.header_map.headers)
 
 
 def _original(http: Any, most: int) -> Inbound:

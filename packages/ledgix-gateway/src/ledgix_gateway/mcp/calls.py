@@ -19,6 +19,7 @@ from ledgix_gateway.mcp.desk import Desk
 from ledgix_gateway.mcp.exactness import CallRefused, ToolCall, read_call
 from ledgix_gateway.mcp.gate import Gate
 from ledgix_gateway.outcomes import Report
+from ledgix_gateway.tracing import request_span, trace_in_meta
 
 _ENDED: Final = (CONNECTION_CLOSED, REQUEST_TIMEOUT)
 logger: Final = logging.getLogger(__name__)
@@ -39,10 +40,18 @@ async def call_tool(
     gate: Gate, server: Server, raw: bytes, params: dict[str, Any], session_id: str, desk: Desk
 ) -> dict[str, Any]:
     """The server's result, or one that says why there is none. Raises MCPError for the server's own errors."""
-    found = await _approved(gate, server, raw, params, session_id, desk)
-    if isinstance(found, Refusal):
-        logger.info("not called: %s %s", found.code, found.request_id)
-        return found.result()
+    with request_span("tools/call", trace_in_meta(params.get("_meta"))) as span:
+        found = await _approved(gate, server, raw, params, session_id, desk)
+        span.set_attribute("ledgix.request_id", found.request_id)
+        if isinstance(found, Refusal):
+            span.set_attribute("ledgix.code", found.code)
+            logger.info("not called: %s %s", found.code, found.request_id)
+            return found.result()
+        span.set_attribute("ledgix.tool", found.call.name)
+        return await _made(gate, server, found, desk)
+
+
+async def _made(gate: Gate, server: Server, found: Burned, desk: Desk) -> dict[str, Any]:
     # Burned: from here on the call may run, and this approval is good for nothing else.
     try:
         result = await server.call_tool(found, desk.progress if _wants_progress(found.call) else None)

@@ -29,12 +29,13 @@ from ledgix_gateway.proxy.held import PREFIX, HeldCalls
 from ledgix_gateway.proxy.incoming import Gone, Incoming, Receive, too_large, withholding_the_end
 from ledgix_gateway.proxy.replies import Connection, Reply, Send, say, until_gone
 from ledgix_gateway.proxy.sockets import Caller, Handshake, open_socket
-from ledgix_gateway.proxy.visit import Visit
+from ledgix_gateway.proxy.visit import Visit, recorded
 from ledgix_gateway.routes.arguments import refuse_unfit_body
 from ledgix_gateway.routes.call import Call
 from ledgix_gateway.routes.digest import content_digest, digest_of_body
 from ledgix_gateway.routes.route import Body, Mode
 from ledgix_gateway.routes.table import Match
+from ledgix_gateway.tracing import trace_in
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Proxy:
         send = until_gone(send)
         visit = _visit(scope, receive, Handshake(send) if is_socket else Connection(send))
         gateway = self._current.gateway
-        with gateway.in_use():
+        with gateway.in_use(), recorded(visit, trace_in(scope["headers"]), self._on_end):
             try:
                 method = scope.get("method", "GET")
                 visit.inbound = Inbound.of(method, scope["raw_path"], scope["query_string"], scope["headers"])
@@ -70,8 +71,6 @@ class Proxy:
             except Exception:  # the door: whatever nobody foresaw refuses, and is logged for whoever has to mend it
                 logger.exception("a request failed in the gateway itself")
                 await _refuse(visit, problem(Code.INTERNAL, "The gateway failed; its log says why."))
-            finally:
-                self._on_end(visit.ended())
 
     async def _serve(self, visit: Visit, gateway: Gateway) -> None:
         inbound = visit.inbound

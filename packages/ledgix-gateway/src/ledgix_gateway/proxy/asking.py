@@ -28,7 +28,7 @@ from ledgix_gateway.proxy.forward import Forwarder
 from ledgix_gateway.proxy.held import Held, HeldCalls, show_waiting
 from ledgix_gateway.proxy.incoming import Incoming
 from ledgix_gateway.proxy.replies import Kept, say
-from ledgix_gateway.proxy.visit import Visit
+from ledgix_gateway.proxy.visit import Visit, recorded
 from ledgix_gateway.routes.call import Call
 
 logger = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class Asking:
 
     async def _finish(self, visit: Visit, kept: Kept, call: Call, request: ClearanceRequest, payload: bytes) -> None:
         """What a held call does while nobody is connected. At its end there is an answer to keep, whatever happened."""
-        with self.gateway.in_use():
+        with self.gateway.in_use(), recorded(visit, None, self.on_end):
             try:
                 said = await self._go_on(visit, call, request, payload)
             except Refusal as refused:
@@ -111,7 +111,6 @@ class Asking:
                 visit.status = said.status
                 visit.note_problem(said)
                 await say(kept, said)
-        self.on_end(visit.ended())
 
     async def _go_on(self, visit: Visit, call: Call, request: ClearanceRequest, payload: bytes) -> Problem | None:
         """Waits for the decision and forwards the call; the problem if nobody has decided in time."""

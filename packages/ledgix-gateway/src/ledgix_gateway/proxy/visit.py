@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from opentelemetry.context import Context
+
 from ledgix_gateway.admission.passage import Approval, Passage
-from ledgix_gateway.ended import Ended, Verdict
+from ledgix_gateway.ended import Ended, OnEnd, Verdict
 from ledgix_gateway.errors import Problem
 from ledgix_gateway.inbound import Inbound
 from ledgix_gateway.proxy.incoming import Incoming
 from ledgix_gateway.proxy.replies import Reply
 from ledgix_gateway.routes.route import Route
+from ledgix_gateway.tracing import note, request_span, trace_id
 
 
 @dataclass(slots=True)
@@ -58,5 +63,18 @@ class Visit:
             request_id=self.request_id,
             agent_id=self.agent_id,
             detail=self.detail,
+            trace_id=trace_id(),
             seconds=time.monotonic() - self.began,
         )
+
+
+@contextmanager
+def recorded(visit: Visit, trace: Context | None, on_end: OnEnd) -> Generator[None, None, None]:
+    """The block answers the request, in a span of this trace; `on_end` hears how it ended."""
+    with request_span(visit.inbound.method, trace) as span:
+        try:
+            yield
+        finally:
+            ended = visit.ended()
+            note(span, ended)
+            on_end(ended)

@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from ledgix_gateway.codes import Code, refusal
 from ledgix_gateway.config.routing import UpstreamConfig
 from ledgix_gateway.errors import UpstreamError
+from ledgix_gateway.tracing import server_of, tool_span, with_trace
 from ledgix_gateway.upstream.breaker import Breaker
 from ledgix_gateway.upstream.exchange import Answer, Outbound, Sender, Socket
 from ledgix_gateway.upstream.http1 import Http1Sender
@@ -29,12 +31,18 @@ class Place:
     async def send(self, outbound: Outbound) -> Answer:
         """Makes the call; raises NotSent or NoAnswer. Once."""
         self._use()
-        return await self._upstream._watched(self._upstream._sender.send(outbound))
+        upstream = self._upstream
+        with tool_span(outbound.method, upstream._server) as span:
+            answer = await upstream._watched(upstream._sender.send(_traced(outbound)))
+            span.set_attribute("http.response.status_code", answer.status)
+            return answer
 
     async def connect(self, outbound: Outbound, subprotocols: tuple[str, ...]) -> Socket:
         """Opens a WebSocket; raises NotSent or NoAnswer. Once."""
         self._use()
-        return await self._upstream._watched(self._upstream._sender.connect(outbound, subprotocols))
+        upstream = self._upstream
+        with tool_span(outbound.method, upstream._server):
+            return await upstream._watched(upstream._sender.connect(_traced(outbound), subprotocols))
 
     def _use(self) -> None:
         assert not self.was_used, "a place is for one call"
@@ -48,6 +56,7 @@ class Upstream:
         self.config = config
         self.breaker = Breaker(config.failures, config.rest_seconds)
         self._sender: Sender = Http2Sender(config) if config.http2 else Http1Sender(config)
+        self._server = server_of(config.url)
         self._clock = clock
         self._calls = 0
 
@@ -88,3 +97,7 @@ class Upstream:
     async def aclose(self) -> None:
         """Ends all connections."""
         await self._sender.aclose()
+
+
+def _traced(outbound: Outbound) -> Outbound:
+    return replace(outbound, headers=with_trace(outbound.headers))

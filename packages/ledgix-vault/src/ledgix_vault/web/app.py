@@ -8,7 +8,6 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 
-import ledgix_vault
 from ledgix_vault.vault import Vault
 from ledgix_vault.web.api import (
     api_keys,
@@ -29,6 +28,7 @@ from ledgix_vault.web.api import (
     suspensions,
     understanding,
 )
+from ledgix_vault.web.bare import bare_app
 from ledgix_vault.web.dashboard.app import PREFIX, build_dashboard
 from ledgix_vault.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from ledgix_vault.web.hot import App, HotPath
@@ -71,16 +71,7 @@ def build_app(vault: Vault, worker: Worker) -> App:
 
 
 def _api() -> FastAPI:
-    api = FastAPI(
-        title="Ledgix Vault",
-        version=ledgix_vault.__version__,
-        description=DESCRIPTION,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,  # an API key follows no redirects
-        exception_handlers=HANDLERS,
-    )
+    api = bare_app(HANDLERS, "Ledgix Vault", DESCRIPTION)
     for room in ROOMS:
         api.include_router(room.router)
     return api

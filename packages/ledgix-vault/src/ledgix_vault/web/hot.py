@@ -26,6 +26,8 @@ Answer = App
 Handler = Callable[[Vault, Request], Awaitable[Answer]]
 
 STATUS_PREFIX = "/clearance-status/"
+REQUEST_ID = "ledgix.request_id"
+"""Where the scope of an answered request says which request for clearance it was about."""
 LONGEST_TOKEN = 16_384
 _JSON_HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _REPLAYED = (REPLAYED_HEADER.lower().encode(), b"true")
@@ -78,12 +80,15 @@ async def _allow_get(vault: Vault, request: Request) -> Answer:
 async def _request_clearance(vault: Vault, request: Request) -> Answer:
     asked = await knock(request, vault, vault.settings.body_limit)
     clearance, replayed = await request_clearance(vault, asked.caller, ClearanceRequest.parse(asked.json()), asked.key)
+    request.scope[REQUEST_ID] = clearance.request_id
     return _Json(vault.answer(clearance), replayed=replayed)
 
 
 async def _clearance_status(vault: Vault, request: Request) -> Answer:
     caller = authenticate(vault, request.headers.get(API_KEY_HEADER))
-    return _Json(await clearance_status(vault, caller, request.scope["path"].removeprefix(STATUS_PREFIX)))
+    answer = await clearance_status(vault, caller, request.scope["path"].removeprefix(STATUS_PREFIX))
+    request.scope[REQUEST_ID] = answer["request_id"]
+    return _Json(answer)
 
 
 async def _mint_token(vault: Vault, request: Request) -> Answer:
@@ -91,6 +96,7 @@ async def _mint_token(vault: Vault, request: Request) -> Answer:
     body = asked.json()
     original = _required_text(body, "original_request_id", 64)
     minted, replayed = await mint_token(vault, asked.caller, ClearanceRequest.parse(body), original, asked.key)
+    request.scope[REQUEST_ID] = minted.request_id
     answer = vault.answer(minted)
     return _Json({name: answer[name] for name in ("token", "reason", "request_id")}, replayed=replayed)
 
@@ -104,6 +110,7 @@ async def _consume_token(vault: Vault, request: Request) -> Answer:
         tool_args=_optional(body, "tool_args", dict),
     )
     claims, replayed = await consume_token(vault, asked.caller, consumption, vault.token_keys(), asked.key)
+    request.scope[REQUEST_ID] = claims.request_id
     return _Json(
         {"status": "consumed", "jti": claims.jti, "request_id": claims.request_id, "claims": claims.to_json()},
         replayed=replayed,

@@ -12,6 +12,7 @@ import anyio
 import httpx2
 from anyio.lowlevel import current_token
 
+from ledgix.client import tracing
 from ledgix.client.answers import (
     Clearance,
     Consumed,
@@ -333,7 +334,8 @@ class AsyncLedgix:
                     case Follow():
                         incoming = await self._follow(step)
                     case Request():
-                        incoming = await self._send(step)
+                        with tracing.attempt(step) as attempt:
+                            incoming = attempt.answered(await self._send(attempt.request))
                     case _:
                         assert_never(step)
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, complete: every attempt sends these same bytes and headers."""
+    """One HTTP request, complete: every attempt sends these same bytes and headers, and beside them only its trace."""
 
     method: str
     path: str

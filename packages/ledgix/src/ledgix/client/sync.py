@@ -10,6 +10,7 @@ from typing import Self, TypeVar, Unpack, assert_never
 
 import httpx2
 
+from ledgix.client import tracing
 from ledgix.client.answers import (
     Clearance,
     Consumed,
@@ -327,7 +328,8 @@ class Ledgix:
                     case Follow():
                         incoming = self._follow(step)
                     case Request():
-                        incoming = self._send(step)
+                        with tracing.attempt(step) as attempt:
+                            incoming = attempt.answered(self._send(attempt.request))
                     case _:
                         assert_never(step)
 

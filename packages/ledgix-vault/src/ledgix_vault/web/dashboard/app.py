@@ -14,6 +14,7 @@ from ledgix_vault.operations.steps.factors import ConfirmFirst
 from ledgix_vault.tenancy.scopes import Scope
 from ledgix_vault.vault import Vault
 from ledgix_vault.web import problems
+from ledgix_vault.web.bare import bare_app
 from ledgix_vault.web.dashboard.door import SignInNeeded
 from ledgix_vault.web.dashboard.frame import render, statics
 from ledgix_vault.web.dashboard.pages import (
@@ -91,7 +92,7 @@ def build_dashboard(vault: Vault, worker: Worker) -> App:
 
 def dashboard_routes(vault: Vault, worker: Worker) -> FastAPI:
     """The pages without the guard around them."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, exception_handlers=HANDLERS)
+    app = bare_app(HANDLERS, "Ledgix")
     app.state.vault, app.state.worker = vault, worker
     for page in PAGES:
         app.include_router(page.router)

@@ -1,0 +1,181 @@
+"""OpenTelemetry: a span for each request, one for each call of a tool, and the export that the environment asks for.
+
+- The trace of a caller goes on (W3C Trace Context): to the tool and to the Vault, with our spans in between when they
+  are exported, and untouched when they are not.
+- A span says what a line of the log says (`Ended`) but its `detail`: no token, no argument, no path, no query.
+- Nothing is exported unless `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) is set. OpenTelemetry's other
+  variables mean here what they mean in every program.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import version
+from typing import Final
+from urllib.parse import urlsplit
+
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import Span, SpanKind, StatusCode, format_trace_id, get_current_span, get_tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from ledgix_gateway.ended import Ended
+from ledgix_gateway.errors import ConfigError, NoAnswer, UpstreamError
+from ledgix_gateway.inbound import Headers
+
+TRACE_HEADERS: Final = (b"traceparent", b"tracestate")
+_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_SPOKEN: Final = "http/protobuf"
+_FAREWELL: Final = 3.0
+"""Seconds that the last spans get when the process ends."""
+_W3C: Final = TraceContextTextMapPropagator()
+_tracer = get_tracer("ledgix_gateway", version("ledgix-gateway"))
+
+
+Server = Mapping[str, str | int]
+"""Which server a span is about: `server.address`, and `server.port` if it isn't the usual one."""
+
+
+def server_of(url: str) -> Server:
+    """Of a URL, what spans say of it."""
+    parts = urlsplit(url)
+    return {"server.address": parts.hostname or ""} | ({} if parts.port is None else {"server.port": parts.port})
+
+
+@contextmanager
+def exporting(environment: Mapping[str, str] = os.environ) -> Generator[None, None, None]:
+    """Exports this process's spans while the block runs, and the last ones at its end, if `environment` asks for it.
+
+    Once in a process. Raises ConfigError for a protocol that isn't spoken here.
+    """
+    if not is_asked_for(environment):
+        yield
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.trace import set_tracer_provider
+
+    ours = Resource.create({SERVICE_NAME: "ledgix-gateway", SERVICE_VERSION: version("ledgix-gateway")})
+    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
+    exporter = OTLPSpanExporter()
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    set_tracer_provider(provider)
+    try:
+        yield
+    finally:
+        giving_up = threading.Timer(
+            _FAREWELL, exporter.shutdown
+        )  # else a collector that is away delays the end by 15 s
+        giving_up.start()
+        provider.shutdown()
+        giving_up.cancel()
+
+
+def is_asked_for(environment: Mapping[str, str]) -> bool:
+    """Whether spans are to be exported; raises ConfigError for a protocol that isn't spoken here."""
+    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return False
+    if environment.get("OTEL_TRACES_EXPORTER", "otlp") == "none":
+        return False
+    if not any(environment.get(name) for name in _ENDPOINTS):
+        return False
+    protocol = next((name for name in _PROTOCOLS if environment.get(name)), None)
+    if protocol is not None and environment[protocol] != _SPOKEN:
+        raise ConfigError(protocol, f"must be {_SPOKEN}, the one protocol that is spoken here, or be left out")
+    return True
+
+
+def trace_in(headers: Iterable[tuple[bytes, bytes]]) -> Context:
+    """The trace that these headers speak of; an empty context if they speak of none."""
+    found: dict[str, list[str]] = {}
+    for header, value in headers:
+        if (name := header.lower()) in TRACE_HEADERS:
+            found.setdefault(name.decode(), []).append(value.decode("latin-1"))
+    return _W3C.extract(found, Context())
+
+
+def trace_in_meta(meta: object) -> Context:
+    """Like `trace_in`, from the `_meta` of an MCP request."""
+    members = meta if isinstance(meta, dict) else {}
+    return trace_in((name, str(members[name.decode()]).encode()) for name in TRACE_HEADERS if name.decode() in members)
+
+
+@contextmanager
+def request_span(name: str, trace: Context | None) -> Generator[Span, None, None]:
+    """The span of a request that belongs to this trace, or begins one; None: to the trace that goes on here."""
+    with _span(name, SpanKind.SERVER, trace=trace) as span:
+        yield span
+
+
+def note(span: Span, ended: Ended) -> None:
+    """What became of the request. Its name is now the route's, since spans are counted by their names."""
+    if not span.is_recording():
+        return
+    span.update_name(ended.route or ended.method or "request")
+    said: dict[str, str | int] = {
+        "http.request.method": ended.method,
+        "http.response.status_code": ended.status,
+        "http.route": ended.route.partition(" ")[2],
+        "ledgix.verdict": str(ended.verdict),
+        "ledgix.tool": ended.tool,
+        "ledgix.upstream": ended.upstream,
+        "ledgix.code": ended.code,
+        "ledgix.request_id": ended.request_id,
+        "ledgix.agent_id": ended.agent_id,
+    }
+    span.set_attributes({name: value for name, value in said.items() if value not in ("", 0)})
+    if ended.status >= 500:  # a refusal is an answer, no error of ours (semantic conventions: HTTP server spans)
+        span.set_attribute("error.type", ended.code or str(ended.status))
+        span.set_status(StatusCode.ERROR)
+
+
+@contextmanager
+def tool_span(method: str, server: Server) -> Generator[Span, None, None]:
+    """The span of one request to the tool's server, until the head of its answer is here."""
+    with _span(f"{method} tool", SpanKind.CLIENT) as span:
+        span.set_attributes({"http.request.method": method, **server})
+        try:
+            yield span
+        except UpstreamError as error:
+            timed_out = isinstance(error, NoAnswer) and error.timed_out
+            span.set_attribute("error.type", "timeout" if timed_out else type(error).__name__)
+            span.set_status(StatusCode.ERROR)
+            raise
+
+
+def _span(name: str, kind: SpanKind, *, trace: Context | None = None) -> AbstractContextManager[Span]:
+    """What an exception says may hold something of the call, so no span has it."""
+    return _tracer.start_as_current_span(
+        name, context=trace, kind=kind, record_exception=False, set_status_on_exception=False
+    )
+
+
+def with_trace(headers: Headers) -> Headers:
+    """The headers with the current span's trace instead of the one that they came with."""
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier)
+    if not carrier:
+        return headers
+    kept = tuple((name, value) for name, value in headers if name not in TRACE_HEADERS)
+    return kept + tuple((name.encode(), value.encode()) for name, value in carrier.items())
+
+
+@contextmanager
+def continuing(trace: Context) -> Generator[None, None, None]:
+    """Whatever the block does belongs to this trace."""
+    token = attach(trace)
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+def trace_id() -> str:
+    """The trace that goes on now, in hex; `""` without one."""
+    found = get_current_span().get_span_context()
+    return format_trace_id(found.trace_id) if found.is_valid else ""
