@@ -18,7 +18,7 @@ from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import SUSPENDED, Outcome, decider_of
 from ledgix_vault.errors import Conflict, Forbidden, TokenRefused
 from ledgix_vault.operations.steps.record import record_event
-from ledgix_vault.store.clearances import find_clearance, find_clearance_by_jti, settle
+from ledgix_vault.store.clearances import CLEARANCES, find_clearance, find_clearance_by_jti, settle
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
@@ -86,19 +86,19 @@ def _check_call(claims: TokenClaims, consumption: Consumption) -> None:
 
 
 def _burn(caller: Caller, claims: TokenClaims, unit: Unit) -> Stored[Clearance]:
-    clearance = find_clearance_by_jti(unit.connection, caller.tenant_id, claims.jti)
+    clearance = find_clearance_by_jti(unit.seeing(*CLEARANCES), caller.tenant_id, claims.jti)
     if clearance is None or clearance.token is None:
         raise TokenRefused("The token is not one of this Vault's approvals.", code="token_invalid")
     _check_unspent(clearance, unit.now)
     if suspension := unit.tenant(caller.tenant_id).suspension_of(claims.agent_id, claims.tool):
         raise Forbidden(suspension.why, code=SUSPENDED, request_id=clearance.request_id)
     consumed = replace(clearance, token=replace(clearance.token, consumed_at=unit.now))
-    if not settle(unit, clearance, consumed):
+    record_event(unit, consumed, EventKind.TOKEN_CONSUMED, decider_of(caller))
+    if not settle(unit, clearance, consumed, last=True):
         current = find_clearance(unit.connection, caller.tenant_id, clearance.request_id)
         assert current is not None
         _check_unspent(current, unit.now)
         raise Conflict("The approval changed a moment ago; nothing was burned.", code="settled_meanwhile")
-    record_event(unit, consumed, EventKind.TOKEN_CONSUMED, decider_of(caller))
     return Stored(consumed, reference=claims.jti)
 
 

@@ -23,7 +23,7 @@ from ledgix_vault.errors import Conflict, NotFound
 from ledgix_vault.operations.steps.limits import refund
 from ledgix_vault.operations.steps.record import record_event
 from ledgix_vault.store import schema
-from ledgix_vault.store.clearances import find_clearance, find_clearance_by_jti, settle
+from ledgix_vault.store.clearances import CLEARANCES, find_clearance, find_clearance_by_jti, settle
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.reports import find_report, report_row
 from ledgix_vault.store.unit import Unit
@@ -71,7 +71,7 @@ async def report_outcome(
 
 def _report(caller: Caller, told: Told, unit: Unit) -> Stored[JsonObject]:
     clearance = _find(caller, told, unit)
-    before = find_report(unit.connection, caller.tenant_id, clearance.request_id)
+    before = find_report(unit.seeing(schema.outcome_report), caller.tenant_id, clearance.request_id)
     if before is not None:
         if before.outcome is told.outcome:
             return Stored(_answer(clearance, before), reference=clearance.request_id)
@@ -99,9 +99,9 @@ def _report(caller: Caller, told: Told, unit: Unit) -> Stored[JsonObject]:
 
 def _find(caller: Caller, told: Told, unit: Unit) -> Clearance:
     found = (
-        find_clearance(unit.connection, caller.tenant_id, told.request_id)
+        find_clearance(unit.seeing(*CLEARANCES), caller.tenant_id, told.request_id)
         if told.request_id
-        else find_clearance_by_jti(unit.connection, caller.tenant_id, told.jti)
+        else find_clearance_by_jti(unit.seeing(*CLEARANCES), caller.tenant_id, told.jti)
     )
     if found is None:
         raise NotFound("There is no approval with this id.")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, or_, select, tuple_, update
+from sqlalchemy import Connection, Executable, and_, bindparam, exists, or_, select, tuple_, update
 
 from ledgix.formats import json
 from ledgix.formats.events import ConfidenceBucket
@@ -26,6 +26,8 @@ from ledgix_vault.store.totals import recount
 from ledgix_vault.store.unit import Row, Unit
 
 _C, _R, _V = schema.clearance, schema.review, schema.review_vote
+CLEARANCES = (_C, _R)
+"""Where `find_clearance` and `find_clearance_by_jti` look."""
 
 
 def clearance_row(clearance: Clearance) -> Row:
@@ -94,14 +96,14 @@ def find_clearance(connection: Connection, tenant_id: str, request_id: str) -> C
     """The tenant's clearance with this id, or None (another tenant's looks the same)."""
     if not is_id(request_id):
         return None
-    return _one_clearance(connection, _C.c.tenant_id == tenant_id, _C.c.request_id == request_id)
+    return _one_clearance(connection, _BY_ID, tenant_id, request_id)
 
 
 def find_clearance_by_jti(connection: Connection, tenant_id: str, jti: str) -> Clearance | None:
     """The tenant's clearance whose token has this `jti`, or None."""
     if not is_id(jti):
         return None
-    return _one_clearance(connection, _C.c.tenant_id == tenant_id, _C.c.jti == jti)
+    return _one_clearance(connection, _BY_JTI, tenant_id, jti)
 
 
 MOST_SESSION_CALLS = 1000
@@ -203,35 +205,32 @@ def count_waiting(connection: Connection, tenant_id: str, now: int, most: int, *
     return len(connection.execute(waiting.limit(most)).all())
 
 
-def settle(unit: Unit, before: Clearance, after: Clearance) -> bool:
+def settle(unit: Unit, before: Clearance, after: Clearance, *, last: bool = False) -> bool:
     """Writes a clearance's next state if nobody changed its outcome, hand-out or consumption meanwhile, nor opened the
-    review of one that awaited its judge."""
+    review of one that awaited its judge. `last`: as the unit's last act (`Unit.write_last`)."""
     old, new = before.token or TokenFacts("", ""), after.token or TokenFacts("", "")
-    has_review = exists().where(_R.c.tenant_id == before.tenant_id, _R.c.request_id == before.request_id)
     found = found_by(after)
-    changed = unit.write(
-        update(_C)
-        .where(
-            _C.c.tenant_id == before.tenant_id,
-            _C.c.request_id == before.request_id,
-            _C.c.outcome == str(before.decision.outcome),
-            _C.c.issued_at.is_(None) if old.issued_at is None else _C.c.issued_at == old.issued_at,
-            _C.c.consumed_at.is_(None) if old.consumed_at is None else _C.c.consumed_at == old.consumed_at,
-            *([~has_review] if before.decision.awaits_judge else ()),
-        )
-        .values(
-            decision=encode_text(after.decision),
-            outcome=str(after.decision.outcome),
-            jti=new.jti or None,
-            kid=new.kid or None,
-            issued_at=new.issued_at,
-            expires_at=new.expires_at,
-            pick_up_until=new.pick_up_until,
-            consumed_at=new.consumed_at,
-            policy_id=found.policy_id,
-            reason_code=found.reason_code,
-            decided_by=found.decided_by,
-        )
+    write = unit.write_last if last else unit.write
+    changed = write(
+        _SETTLE_JUDGED if before.decision.awaits_judge else _SETTLE,
+        {
+            "tenant": before.tenant_id,
+            "named": before.request_id,
+            "old_outcome": str(before.decision.outcome),
+            "old_issued_at": old.issued_at,
+            "old_consumed_at": old.consumed_at,
+            "new_decision": encode_text(after.decision),
+            "new_outcome": str(after.decision.outcome),
+            "new_jti": new.jti or None,
+            "new_kid": new.kid or None,
+            "new_issued_at": new.issued_at,
+            "new_expires_at": new.expires_at,
+            "new_pick_up_until": new.pick_up_until,
+            "new_consumed_at": new.consumed_at,
+            "new_policy_id": found.policy_id,
+            "new_reason_code": found.reason_code,
+            "new_decided_by": found.decided_by,
+        },
     )
     if changed == 1:
         recount(unit, before, after)
@@ -289,8 +288,8 @@ def _status_is(status: ReviewStatus, now: int) -> Any:
             return _R.c.status == str(status)
 
 
-def _one_clearance(connection: Connection, *conditions: Any) -> Clearance | None:
-    row = connection.execute(WITH_DEADLINE.where(*conditions)).one_or_none()
+def _one_clearance(connection: Connection, statement: Executable, tenant_id: str, named: str) -> Clearance | None:
+    row = connection.execute(statement, {"tenant": tenant_id, "named": named}).one_or_none()
     return None if row is None else clearance_of_row(row)
 
 
@@ -323,6 +322,34 @@ REVIEWS = select(_R, _C.c.request).join(_C, and_(_C.c.tenant_id == _R.c.tenant_i
 
 WITH_DEADLINE = select(_C, _R.c.expires_at.label("review_expires_at")).outerjoin(
     _R, and_(_R.c.tenant_id == _C.c.tenant_id, _R.c.request_id == _C.c.request_id)
+)
+
+
+# Every guarded call passes these: made once, since building a statement takes five times as long as running it.
+_TENANT = _C.c.tenant_id == bindparam("tenant")
+_BY_ID = WITH_DEADLINE.where(_TENANT, _C.c.request_id == bindparam("named"))
+_BY_JTI = WITH_DEADLINE.where(_TENANT, _C.c.jti == bindparam("named"))
+_SETTLE = (
+    update(_C)
+    .where(
+        _TENANT,
+        _C.c.request_id == bindparam("named"),
+        _C.c.outcome == bindparam("old_outcome"),
+        _C.c.issued_at.is_not_distinct_from(bindparam("old_issued_at")),
+        _C.c.consumed_at.is_not_distinct_from(bindparam("old_consumed_at")),
+    )
+    .values(
+        {
+            _C.c[name]: bindparam(f"new_{name}")
+            for name in (
+                *("decision", "outcome", "jti", "kid", "issued_at", "expires_at", "pick_up_until", "consumed_at"),
+                *("policy_id", "reason_code", "decided_by"),
+            )
+        }
+    )
+)
+_SETTLE_JUDGED = _SETTLE.where(
+    ~exists().where(_R.c.tenant_id == bindparam("tenant"), _R.c.request_id == bindparam("named"))
 )
 
 

@@ -119,6 +119,11 @@ class Group:
             self._stale.discard(tenant_id)
         return self._tenants.get(tenant_id) or self._memory.tenants[tenant_id]
 
+    def write_staged_rows_of(self, tables: tuple[Table, ...]) -> None:
+        """All of them, if there are any of these tables: the order of tables is that of their references."""
+        if any(table in self._rows for table in tables):
+            self.write_staged_rows()
+
     def write_staged_rows(self) -> None:
         for table, rows in self._rows.items():
             self._database.insert(self.connection, table, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from ledgix.formats import json
 from ledgix_vault.clearance.reports import Report, Reported
@@ -13,6 +13,7 @@ from ledgix_vault.store import schema
 from ledgix_vault.store.unit import Row, Unit
 
 _O = schema.outcome_report
+_BY_ID = select(_O).where(_O.c.tenant_id == bindparam("tenant"), _O.c.request_id == bindparam("request"))
 
 
 def report_row(report: Report) -> Row:
@@ -30,7 +31,7 @@ def report_row(report: Report) -> Row:
 
 def find_report(connection: Connection, tenant_id: str, request_id: str) -> Report | None:
     """What was reported of the tenant's request, or None."""
-    row = connection.execute(select(_O).where(_O.c.tenant_id == tenant_id, _O.c.request_id == request_id)).one_or_none()
+    row = connection.execute(_BY_ID, {"tenant": tenant_id, "request": request_id}).one_or_none()
     return None if row is None else report_of_row(row)
 
 

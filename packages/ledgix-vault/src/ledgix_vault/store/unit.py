@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 
+class CannotUndo(Exception):
+    """A unit failed after its last write: the group's transaction can't be kept."""
+
+
 class Timed(NamedTuple):
     """A decision whose time runs `since` (µs), and the hour in which it was asked for. One is made for each guarded
     call: a tuple costs a fifth of a frozen dataclass."""
@@ -37,11 +41,15 @@ class Timed(NamedTuple):
 class Unit:
     """The hands of one operation in the transaction. Not thread-safe: it lives in the writer's thread."""
 
-    __slots__ = ("_group", "_savepoint", "changed_tenants", "events", "log_keys", "new_logs", "rows", "timed", "totals")
+    __slots__ = (
+        *("_group", "_savepoint", "_wrote_last", "changed_tenants", "events", "log_keys", "new_logs", "rows"),
+        *("timed", "totals"),
+    )
 
     def __init__(self, group: Group) -> None:
         self._group = group
         self._savepoint: NestedTransaction | None = None
+        self._wrote_last = 0
         self.rows: dict[Table, list[Row]] = defaultdict(list)
         self.events: list[tuple[str, SealedEvent]] = []
         self.new_logs: dict[str, str] = {}
@@ -99,6 +107,14 @@ class Unit:
         rows that it touched."""
         return self._execute(statement, parameters).rowcount
 
+    def write_last(self, statement: Executable, parameters: dict[str, Any]) -> int:
+        """Like `write`, without the savepoint that costs more than the statement: for a unit that writes nothing else
+        and fails only if no row was touched. If it fails all the same, its whole group starts over. Doesn't see what
+        earlier units staged: find the row with `seeing`."""
+        assert self._savepoint is None
+        self._wrote_last = self._group.connection.execute(statement, parameters).rowcount
+        return self._wrote_last
+
     def write_returning(self, statement: Executable) -> list[Any]:
         """Runs an UPDATE … RETURNING behind this unit's savepoint; the rows it returns."""
         return list(self._execute(statement, None).all())
@@ -119,6 +135,11 @@ class Unit:
         """To be called by a unit that changes what `tenant` answers."""
         self.changed_tenants.add(tenant_id)
 
+    def seeing(self, *tables: Table) -> Connection:
+        """For loaders in `store/` that look into these tables only; rows of others may still be staged."""
+        self._group.write_staged_rows_of(tables)
+        return self._group.connection
+
     @property
     def connection(self) -> Connection:
         """For loaders in `store/` that take a connection."""
@@ -130,5 +151,8 @@ class Unit:
             self._savepoint.commit()
 
     def undo(self) -> None:
+        """Leaves nothing of the unit; raises `CannotUndo` after a `write_last` that touched a row."""
+        if self._wrote_last:
+            raise CannotUndo
         if self._savepoint is not None:
             self._savepoint.rollback()
