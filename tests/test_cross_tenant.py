@@ -241,6 +241,17 @@ def _(asking: Tenant, victim: Tenant) -> None:
     assert victim.events("outcome.reported") == []
 
 
+@case("POST /outcomes/batch")
+def _(asking: Tenant, victim: Tenant) -> None:
+    asking.register_refunds(TOOL)
+    theirs, ours = victim.agent.ask(TOOL, SMALL), asking.agent.ask(TOOL, SMALL)
+    reports = [{"outcome": "refused", "jti": jti_of(each)} for each in (theirs, ours)]
+    refused, recorded = succeeded(asking.full.post("/outcomes/batch", {"reports": reports}))["results"]
+    assert refused["problem"]["code"] == "not_found"
+    assert recorded["recorded"]["request_id"] == ours["request_id"]
+    assert victim.events("outcome.reported") == []
+
+
 @case("GET /limits")
 def _(asking: Tenant, victim: Tenant) -> None:
     """The same policy in two tenants has two budgets."""

@@ -40,6 +40,7 @@ OPERATIONS = [
     "GET /tool-schemas/{tool_name}",
     "PUT /tool-schemas/{tool_name}",
     "POST /outcomes",
+    "POST /outcomes/batch",
     "GET /limits",
     "POST /tool-schemas/import",
     "POST /documents",

@@ -7,8 +7,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gateway_testing import BODY, JSON, REFUND, RunningGateway, Tool, code, outcome_of, running_gateway
+from gateway_testing import (
+    ARGUMENTS,
+    BODY,
+    JSON,
+    REFUND,
+    TOOL,
+    RunningGateway,
+    Tool,
+    code,
+    outcome_of,
+    running_gateway,
+)
 
+from ledgix.client import ReportedOutcome
+from ledgix_gateway.outcomes import Report
 from running_vault import RunningVault, Tenant, eventually
 
 
@@ -64,6 +77,19 @@ def test_outcomes_wait_for_a_vault_that_is_away(
         vault.start()
     assert outcome_of(gateway, answer.headers["x-ledgix-request-id"]) == "delivered"
     assert (outcomes.recorded, outcomes.lost) == (1, 0)
+
+
+def test_outcomes_that_come_together_are_each_recorded(gateway: RunningGateway) -> None:
+    """One that the Vault refuses is lost, and takes none of the others along."""
+    approved = [gateway.tenant.agent.ask(TOOL, ARGUMENTS) for _ in range(5)]
+    jtis = [gateway.tenant.gateway.consume(each["token"]).json()["jti"] for each in approved]
+    outcomes = gateway.current.gateway.outcomes
+    recorded, lost = outcomes.recorded, outcomes.lost
+    reports = [Report(jti, "", ReportedOutcome.DELIVERED, "the tool answered 200") for jti in (*jtis, "nobody's")]
+    gateway.loop.call_soon_threadsafe(lambda: [outcomes.report(each) for each in reports])
+    eventually(lambda: (outcomes.recorded, outcomes.lost) == (recorded + 5, lost + 1))
+    assert outcomes.waiting == 0
+    assert [outcome_of(gateway, each["request_id"]) for each in approved] == ["delivered"] * 5
 
 
 def test_a_key_that_may_not_consume(tenant: Tenant, tool: Tool, tmp_path: object) -> None:

@@ -1,5 +1,7 @@
 """Telling the Vault what became of approved calls (`POST /outcomes`), in the background.
 
+Under load many go together, in one request.
+
 Invariants:
 
 - A report never delays a call. It is tried again, less and less often, until it is recorded or too old.
@@ -19,7 +21,7 @@ from typing import Final
 
 from opentelemetry.context import Context, get_current
 
-from ledgix.client import ReportedOutcome
+from ledgix.client import OutcomeReport, OutcomeToReport, ReportedOutcome
 from ledgix.client.errors import VaultError, VaultRefused
 from ledgix_gateway.config.vault import OutcomeReports
 from ledgix_gateway.tracing import continuing
@@ -28,7 +30,10 @@ from ledgix_gateway.vault import Vault
 logger = logging.getLogger(__name__)
 
 _WAITING: Final = 10_000
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 2
+_TOGETHER: Final = 100
+_GATHERING: Final = 0.02
+"""Seconds in which further reports join one that is about to be sent."""
 _OLDEST: Final = 900.0
 _FIRST_DELAY: Final = 0.5
 _LONGEST_DELAY: Final = 30.0
@@ -54,6 +59,7 @@ class Outcomes:
         self._vault = vault
         self._reports = reports
         self._queue: asyncio.Queue[Report] = asyncio.Queue(waiting)
+        self._hands: list[list[Report]] = []  # what each worker is about to send
         self.lost = 0
         self.recorded = 0
 
@@ -68,7 +74,8 @@ class Outcomes:
 
     @property
     def waiting(self) -> int:
-        return self._queue.qsize()
+        """How many are neither recorded nor lost."""
+        return self._queue.qsize() + sum(map(len, self._hands))
 
     @asynccontextmanager
     async def reporting(self) -> AsyncIterator[None]:
@@ -87,33 +94,64 @@ class Outcomes:
                 self._lose(self._queue.get_nowait(), "the gateway stopped")
 
     async def _work(self) -> None:
+        reports: list[Report] = []
+        self._hands.append(reports)
         while True:
-            report = await self._queue.get()
+            reports.append(await self._queue.get())
             try:
-                with continuing(report.trace):
-                    await self._send(report)
-            finally:
-                self._queue.task_done()
+                await asyncio.sleep(_GATHERING)
+                while len(reports) < _TOGETHER and not self._queue.empty():
+                    reports.append(self._queue.get_nowait())
+                await self._send(reports)
+            except asyncio.CancelledError:
+                self._lose_all(reports, "the gateway stopped")
+                raise
 
-    async def _send(self, report: Report) -> None:
+    async def _send(self, reports: list[Report]) -> None:
+        """Sends them until each is recorded or lost; those are taken out of the list."""
         deadline = time.monotonic() + _OLDEST
         delay = _FIRST_DELAY
+        while True:
+            trouble = await self._try(reports)
+            if not reports:
+                return
+            if time.monotonic() >= deadline:
+                self._lose_all(reports, trouble)
+                return
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _LONGEST_DELAY)
+
+    async def _try(self, reports: list[Report]) -> str:
+        """Sends them once, and takes out what is recorded or refused for good; why the others are not."""
+        told = [OutcomeToReport(each.outcome, jti=each.jti, detail=each.detail) for each in reports]
+        trouble = ""
         try:
-            while True:
-                try:
-                    await self._vault.report(report.jti, report.outcome, report.detail)
+            with continuing(reports[0].trace if len(reports) == 1 else Context()):
+                results = await self._vault.report(told)
+        except VaultRefused as refused:
+            results = [refused] * len(reports)
+        except VaultError as error:
+            return str(error)
+        for report, result in zip(tuple(reports), results, strict=True):
+            match result:
+                case OutcomeReport():
                     self.recorded += 1
-                    return None
-                except VaultRefused as refused:
-                    return self._lose(report, f"the Vault refused it: {refused.code or refused.status}")
-                except VaultError as error:
-                    if time.monotonic() >= deadline:
-                        return self._lose(report, str(error))
-                await asyncio.sleep(delay)
-                delay = min(delay * 2, _LONGEST_DELAY)
-        except asyncio.CancelledError:
-            self._lose(report, "the gateway stopped")
-            raise
+                case VaultRefused():
+                    self._lose(report, f"the Vault refused it: {result.code or result.status}")
+                case _:
+                    trouble = str(result)
+                    continue
+            self._done(report, reports)
+        return trouble
+
+    def _done(self, report: Report, reports: list[Report]) -> None:
+        reports.remove(report)
+        self._queue.task_done()
+
+    def _lose_all(self, reports: list[Report], why: str) -> None:
+        for report in tuple(reports):
+            self._lose(report, why)
+            self._done(report, reports)
 
     def _lose(self, report: Report, why: str) -> None:
         self.lost += 1

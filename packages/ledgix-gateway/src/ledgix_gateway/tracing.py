@@ -18,7 +18,17 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import Span, SpanKind, StatusCode, format_trace_id, get_current_span, get_tracer
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    ProxyTracerProvider,
+    Span,
+    SpanKind,
+    StatusCode,
+    format_trace_id,
+    get_current_span,
+    get_tracer,
+    get_tracer_provider,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from ledgix_gateway.ended import Ended
@@ -91,12 +101,12 @@ def is_asked_for(environment: Mapping[str, str]) -> bool:
 
 
 def trace_in(headers: Iterable[tuple[bytes, bytes]]) -> Context:
-    """The trace that these headers speak of; an empty context if they speak of none."""
+    """The trace that these headers speak of; an empty context if they speak of none. Names are in lower case."""
     found: dict[str, list[str]] = {}
-    for header, value in headers:
-        if (name := header.lower()) in TRACE_HEADERS:
+    for name, value in headers:
+        if name in TRACE_HEADERS:
             found.setdefault(name.decode(), []).append(value.decode("latin-1"))
-    return _W3C.extract(found, Context())
+    return _W3C.extract(found, Context()) if found else Context()
 
 
 def trace_in_meta(meta: object) -> Context:
@@ -108,6 +118,9 @@ def trace_in_meta(meta: object) -> Context:
 @contextmanager
 def request_span(name: str, trace: Context | None) -> Generator[Span, None, None]:
     """The span of a request that belongs to this trace, or begins one; None: to the trace that goes on here."""
+    if not trace and isinstance(get_tracer_provider(), ProxyTracerProvider):  # nothing to go on with, nothing exported
+        yield INVALID_SPAN
+        return
     with _span(name, SpanKind.SERVER, trace=trace) as span:
         yield span
 
@@ -137,6 +150,9 @@ def note(span: Span, ended: Ended) -> None:
 @contextmanager
 def tool_span(method: str, server: Server) -> Generator[Span, None, None]:
     """The span of one request to the tool's server, until the head of its answer is here."""
+    if not get_current_span().is_recording():
+        yield INVALID_SPAN
+        return
     with _span(f"{method} tool", SpanKind.CLIENT) as span:
         span.set_attributes({"http.request.method": method, **server})
         try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
@@ -23,9 +23,10 @@ from ledgix.client import (
     CallDetails,
     Clearance,
     ClearanceRequest,
+    OutcomeReport,
+    OutcomeToReport,
     ReplayMemories,
     ReplayMemory,
-    ReportedOutcome,
 )
 from ledgix.client.errors import (
     ClearanceDenied,
@@ -111,9 +112,13 @@ class Vault:
             except ReviewTimedOut:
                 return None
 
-    async def report(self, jti: str, outcome: ReportedOutcome, detail: str) -> None:
-        """Records what became of an approved call; raises VaultError if it can't be recorded."""
-        await self.client.report_outcome(outcome=outcome, jti=jti, detail=detail)
+    async def report(self, told: Sequence[OutcomeToReport]) -> Sequence[OutcomeReport | VaultError]:
+        """Records what became of approved calls, 100 at most; for each what was recorded or why it can't be. Raises
+        VaultError if nothing is known of any."""
+        if len(told) > 1:
+            return await self.client.report_outcomes(told)
+        (one,) = told
+        return [await self.client.report_outcome(outcome=one.outcome, jti=one.jti, detail=one.detail)]
 
     async def aclose(self) -> None:
         """Ends all connections to the Vault."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from vault_testing.house import REVIEWED, House, told
+from vault_testing.house import REVIEWED, House, idempotency, told
 
 from ledgix_vault.clearance.reports import Reported
-from ledgix_vault.errors import Conflict, MissingScope, NotFound
+from ledgix_vault.errors import Conflict, Invalid, MissingScope, NotFound, VaultError
 from ledgix_vault.operations.read_limits import read_limits
-from ledgix_vault.operations.report_outcome import Told, report_outcome
+from ledgix_vault.operations.report_outcome import report_outcome
+from ledgix_vault.operations.report_outcomes import report_outcomes
+from ledgix_vault.operations.steps.reporting import Told
 from ledgix_vault.tenancy.scopes import Preset
 
 pytestmark = pytest.mark.anyio
@@ -90,6 +92,34 @@ async def test_who_may_report(vault: House) -> None:
     jti = (await vault.consume(asked))["jti"]
     answer, _ = await report_outcome(vault.core, vault.owner, Told(Reported.UNKNOWN, jti=jti), None)
     assert answer["request_id"] == asked["request_id"]
+
+
+async def test_several_are_recorded_each_by_itself(vault: House) -> None:
+    first, second = await vault.ask(), await vault.ask()
+    await vault.report(first, Reported.UNKNOWN)
+    reports = [
+        Told(Reported.DELIVERED, request_id=first["request_id"]),
+        Told(Reported.DELIVERED, "the tool answered 200", second["request_id"]),
+        Told(Reported.REFUSED, jti="no such thing"),
+        Told(Reported.UNKNOWN, request_id=first["request_id"]),
+    ]
+    gateway, key = await vault.key(Preset.GATEWAY), "batch"
+
+    async def report() -> list[str]:
+        found = await report_outcomes(vault.core, gateway, reports, idempotency(gateway, "/outcomes/batch", key, {}))
+        return [each.code if isinstance(each, VaultError) else str(each["outcome"]) for each in found]
+
+    assert await report() == ["outcome_already_reported", "delivered", "not_found", "unknown"]
+    assert await report() == ["outcome_already_reported", "delivered", "not_found", "unknown"]  # a retry
+    assert told(vault, second) == ["clearance.decided", "token.consumed", "outcome.reported"]
+    with pytest.raises(MissingScope):
+        await report_outcomes(vault.core, await vault.key(Preset.AGENT), reports, None)
+
+
+@pytest.mark.parametrize("count", [0, 101])
+async def test_how_many_at_once(count: int, vault: House) -> None:
+    with pytest.raises(Invalid):
+        await report_outcomes(vault.core, vault.owner, [Told(Reported.UNKNOWN, jti="x")] * count, None)
 
 
 async def test_how_full_the_budgets_are(vault: House) -> None:

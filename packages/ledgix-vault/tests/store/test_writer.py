@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from vault_testing.house import House, idempotency
 
 from ledgix.formats.events import EventKind
@@ -73,6 +73,40 @@ async def test_nobody_is_answered_before_the_commit_returned(vault: House) -> No
     await task
     assert answered == [False]
     assert names(vault) == {"p"}
+
+
+async def test_a_unit_that_fails_after_its_last_write_takes_the_transaction_back(vault: House) -> None:
+    def write_and_fail(unit: Unit) -> Outcome[str]:
+        add("p3", unit)
+        unit.write_last(update(NAME).values(password_hash=bindparam("new")), {"new": "overwritten"})
+        raise Conflict("no", code="no")
+
+    async with vault.held_writer():
+        work = [partial(add, "p1"), write_and_fail, partial(add, "p2")]
+        tasks = [asyncio.create_task(vault.core.store.run(each)) for each in work]
+    first, failed, second = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (first, second) == ("p1", "p2")
+    assert isinstance(failed, Unavailable)
+    assert names(vault) == {"p1", "p2"}
+    assert vault.core.store.read_and_wait(
+        lambda connection: "overwritten" not in connection.execute(select(NAME.c.password_hash)).scalars().all()
+    )
+
+
+async def test_a_last_write_that_touches_nothing_is_refused_alone(vault: House) -> None:
+    def look_and_refuse(unit: Unit) -> Outcome[str]:
+        add("p3", unit)
+        nobody = update(NAME).where(NAME.c.email == bindparam("nobody")).values(password_hash="")
+        assert unit.write_last(nobody, {"nobody": "nobody"}) == 0
+        raise Conflict("no", code="no")
+
+    async with vault.held_writer():
+        tasks = [asyncio.create_task(vault.core.store.run(each)) for each in (partial(add, "p1"), look_and_refuse)]
+        before = vault.commit.count
+    added, refused = await asyncio.gather(*tasks, return_exceptions=True)
+    assert (added, type(refused)) == ("p1", Conflict)
+    assert vault.commit.count == before + 2  # the holding unit's own, and the group's
+    assert names(vault) == {"p1"}
 
 
 async def test_a_unit_that_raises_leaves_nothing_and_its_neighbours_commit(vault: House) -> None:

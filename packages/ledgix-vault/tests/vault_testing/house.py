@@ -36,7 +36,7 @@ from ledgix_vault.operations.manage_api_keys import create_api_key
 from ledgix_vault.operations.manage_members import invite_for_tenant
 from ledgix_vault.operations.mint_token import mint_token
 from ledgix_vault.operations.register_policy import Registration, register_policy
-from ledgix_vault.operations.report_outcome import Told, report_outcome
+from ledgix_vault.operations.report_outcome import report_outcome
 from ledgix_vault.operations.request_clearance import request_clearance
 from ledgix_vault.operations.retire_policy_version import retire_policy_version
 from ledgix_vault.operations.roll_back_policy import roll_back_policy
@@ -45,6 +45,7 @@ from ledgix_vault.operations.shadow_policy_version import shadow_policy_version
 from ledgix_vault.operations.sign_checkpoints import sign_checkpoints
 from ledgix_vault.operations.sign_in import Credentials, sign_in
 from ledgix_vault.operations.steps.record import record_administration
+from ledgix_vault.operations.steps.reporting import Told
 from ledgix_vault.operations.suspend import release, suspend
 from ledgix_vault.operations.use_session import SignedInSession, use_session
 from ledgix_vault.policy.versions import PolicyVersion

@@ -207,6 +207,8 @@ class FakeVault(FakeLog):
                 return self._mint(body)
             case "POST", "consume-token":
                 return self._consume(body)
+            case "POST", "outcomes", "batch":
+                return 200, {"results": [self._result(*self._report(each)) for each in body["reports"]]}
             case "POST", "outcomes":
                 return self._report(body)
             case "POST", "register-policy":
@@ -385,6 +387,9 @@ class FakeVault(FakeLog):
         named[0].reported, named[0].consumed = body["outcome"], True
         said = {"outcome": body["outcome"], "detail": body["detail"], "reported_at": "2026-01-01T00:00:00Z"}
         return 200, {"request_id": named[0].request_id, "jti": named[0].jti, **said}
+
+    def _result(self, status: int, body: dict) -> dict:
+        return {"recorded" if status == 200 else "problem": body}
 
     def _review_page(self, query: dict) -> tuple[int, dict]:
         pending = [asked for asked in self.requests.values() if asked.outcome == "pending"]

@@ -8,7 +8,15 @@ import json
 import pytest
 from fake_vault import FakeVault
 
-from ledgix.client import AsyncLedgix, AsyncPendingReview, Ledgix, PendingReview, ReportedOutcome
+from ledgix.client import (
+    AsyncLedgix,
+    AsyncPendingReview,
+    Ledgix,
+    OutcomeReport,
+    OutcomeToReport,
+    PendingReview,
+    ReportedOutcome,
+)
 from ledgix.client.errors import (
     AnswerInvalid,
     ArgumentsError,
@@ -84,6 +92,27 @@ def test_an_outcome_is_reported_once_for_good(vault: FakeVault) -> None:
     with pytest.raises(VaultRefused) as refused:
         client.report_outcome(request_id=clearance.request_id, outcome="delivered")
     assert refused.value.code == "outcome_already_reported"
+
+
+def test_several_outcomes_are_reported_at_once(vault: FakeVault) -> None:
+    client = vault.client()
+    first, second = client.request_clearance("t", ARGS), client.request_clearance("t", ARGS)
+    client.report_outcome(request_id=first.request_id, outcome="unknown")
+    recorded, refused, unknown = client.report_outcomes(
+        [
+            OutcomeToReport("delivered", jti=second.claims.jti, detail="200"),
+            OutcomeToReport(ReportedOutcome.REFUSED, request_id=first.request_id),
+            OutcomeToReport("delivered", jti="nobody's"),
+        ]
+    )
+    assert isinstance(recorded, OutcomeReport)
+    assert (recorded.request_id, recorded.outcome) == (second.request_id, "delivered")
+    assert isinstance(refused, VaultRefused)
+    assert (refused.status, refused.code) == (409, "outcome_already_reported")
+    assert isinstance(unknown, VaultRefused)
+    assert unknown.code == "not_found"
+    with pytest.raises(ArgumentsError, match="one of the two"):
+        client.report_outcomes([OutcomeToReport("delivered")])
 
 
 def test_a_report_names_one_approval_and_a_known_outcome(vault: FakeVault) -> None:

@@ -18,7 +18,7 @@ from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.decision import SUSPENDED, Outcome, decider_of
 from ledgix_vault.errors import Conflict, Forbidden, TokenRefused
 from ledgix_vault.operations.steps.record import record_event
-from ledgix_vault.store.clearances import CLEARANCES, find_clearance, find_clearance_by_jti, settle
+from ledgix_vault.store.clearances import CLEARANCES, burn, find_clearance, find_clearance_by_jti
 from ledgix_vault.store.idempotency import IdempotencyKey
 from ledgix_vault.store.unit import Unit
 from ledgix_vault.store.writer import Outcome as Stored
@@ -94,7 +94,7 @@ def _burn(caller: Caller, claims: TokenClaims, unit: Unit) -> Stored[Clearance]:
         raise Forbidden(suspension.why, code=SUSPENDED, request_id=clearance.request_id)
     consumed = replace(clearance, token=replace(clearance.token, consumed_at=unit.now))
     record_event(unit, consumed, EventKind.TOKEN_CONSUMED, decider_of(caller))
-    if not settle(unit, clearance, consumed, last=True):
+    if not burn(unit, clearance):
         current = find_clearance(unit.connection, caller.tenant_id, clearance.request_id)
         assert current is not None
         _check_unspent(current, unit.now)

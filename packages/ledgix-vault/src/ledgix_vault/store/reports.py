@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from ledgix.formats import json
+from ledgix_vault.clearance.clearance import Clearance
 from ledgix_vault.clearance.reports import Report, Reported
 from ledgix_vault.jsontext import encode_text
 from ledgix_vault.store import schema
+from ledgix_vault.store.clearances import find_clearance
 from ledgix_vault.store.unit import Row, Unit
 
 _O = schema.outcome_report
@@ -33,6 +35,15 @@ def find_report(connection: Connection, tenant_id: str, request_id: str) -> Repo
     """What was reported of the tenant's request, or None."""
     row = connection.execute(_BY_ID, {"tenant": tenant_id, "request": request_id}).one_or_none()
     return None if row is None else report_of_row(row)
+
+
+def find_reported(connection: Connection, tenant_id: str, request_id: str) -> tuple[Clearance, Report]:
+    """A clearance of which something was reported, with the report."""
+    clearance = find_clearance(connection, tenant_id, request_id)
+    report = find_report(connection, tenant_id, request_id)
+    assert clearance is not None
+    assert report is not None
+    return clearance, report
 
 
 def claim_retry(unit: Unit, report: Report, retry_id: str) -> bool:

@@ -57,6 +57,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "RoleChange": {"role": "auditor"},
     "SuspensionRequest": {"kind": "agent", "subject": "billing-*", "reason": "Refunds were paid twice."},
     "SuspensionRelease": {"reason": "The agent was mended."},
+    "OutcomeReports": {
+        "reports": [{"request_id": REQUEST_ID, "outcome": "delivered", "detail": "the tool answered 200"}]
+    },
     "OutcomeReport": {"request_id": REQUEST_ID, "outcome": "refused", "detail": "402 from the payment service"},
     "ToolSchemasImport": {
         "tools_list": {

@@ -30,6 +30,7 @@ from ledgix.client.ledger import LedgerEntry, LedgerVerification, ProofBundle
 from ledgix.client.replay import ReplayMemories, ReplayMemory
 from ledgix.client.settings import ClientSettings, ReviewMode
 from ledgix.client.sync import Ledgix, PendingReview
+from ledgix.client.told import OutcomeToReport
 
 __all__ = [
     "CHANGED_ARGS",
@@ -45,6 +46,7 @@ __all__ = [
     "Ledgix",
     "Outcome",
     "OutcomeReport",
+    "OutcomeToReport",
     "PendingReview",
     "PolicyDifference",
     "PolicyRegistered",

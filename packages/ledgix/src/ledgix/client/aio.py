@@ -30,14 +30,15 @@ from ledgix.client.answers import (
     ToolSchemasImported,
 )
 from ledgix.client.asked import CallDetails, ClearanceRequest
-from ledgix.client.clearances import CANCELLED, OutcomeName, Patience
+from ledgix.client.clearances import CANCELLED, Patience
 from ledgix.client.core import Core
-from ledgix.client.errors import ReviewPending
+from ledgix.client.errors import ReviewPending, VaultError
 from ledgix.client.flow import Clock, Flow, Follow, Incoming, NoReply, Reply, Request, Sleep
 from ledgix.client.ledger import LedgerEntry, LedgerVerification, ProofBundle
 from ledgix.client.news import MOST_STREAMS, is_stream
 from ledgix.client.replay import PROCESS_WIDE, ReplayMemories
 from ledgix.client.settings import ClientSettings, ModeName
+from ledgix.client.told import OutcomeName, OutcomeToReport
 from ledgix.formats.bundles import ConsistencyProof, InclusionProof
 from ledgix.formats.checkpoints import Checkpoint
 from ledgix.formats.tokens import TokenClaims
@@ -136,8 +137,12 @@ class AsyncLedgix:
         detail: str = "",
     ) -> OutcomeReport:
         """Records what became of an approved call, named by its request or its token's `jti`: once, for good."""
-        report = self._core.clearances.report(outcome, request_id=request_id, jti=jti, detail=detail)
-        return await self._run(report)
+        told = OutcomeToReport(outcome, request_id, jti, detail)
+        return await self._run(self._core.clearances.report(told))
+
+    async def report_outcomes(self, reports: Sequence[OutcomeToReport]) -> tuple[OutcomeReport | VaultError, ...]:
+        """Records up to 100 outcomes at once; for each, in their order, what was recorded or the error that it met."""
+        return await self._run(self._core.clearances.report_all(reports))
 
     async def verify_token(self, token: str, *, once: bool = True) -> TokenClaims:
         """The claims of a token that somebody presents; with `once`, a second time raises TokenReplayed."""

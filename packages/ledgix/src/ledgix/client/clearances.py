@@ -9,15 +9,14 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from functools import partial
 
 from ledgix.client.answers import (
     Clearance,
     Consumed,
     OutcomeReport,
-    ReportedOutcome,
     read_clearance,
     read_consumed,
     read_handed_out,
@@ -38,14 +37,14 @@ from ledgix.client.errors import (
 from ledgix.client.exchange import Exchange
 from ledgix.client.flow import Flow, NoReply, Sleep
 from ledgix.client.news import follow_request
-from ledgix.client.problems import consume_error, mint_error
+from ledgix.client.problems import consume_error, mint_error, read_outcomes
 from ledgix.client.requests import segment
 from ledgix.client.retry import ONCE, RetryPolicy
 from ledgix.client.settings import ClientSettings, ModeName, ReviewMode
 from ledgix.client.tokens import TokenVerifier, refuse_unasked_change
+from ledgix.client.told import OutcomeToReport
 from ledgix.formats.json import JsonObject
 
-OutcomeName: TypeAlias = Literal["delivered", "refused", "unknown"]
 CANCELLED = "cancelled by the agent"
 _NO_NEWS = NoReply("no stream is followed")
 
@@ -127,17 +126,17 @@ class Clearances:
                 raise verdict from refused
             raise
 
-    def report(
-        self, outcome: ReportedOutcome | OutcomeName, *, request_id: str | None, jti: str | None, detail: str
-    ) -> Flow[OutcomeReport]:
+    def report(self, told: OutcomeToReport) -> Flow[OutcomeReport]:
         """POST /outcomes: once for each approval; the same report again gets the same answer."""
-        named = {name: value for name, value in (("request_id", request_id), ("jti", jti)) if value}
-        if len(named) != 1:
-            raise ArgumentsError("name the approval by its request_id or by its token's jti: one of the two")
-        if outcome not in tuple(ReportedOutcome):
-            raise ArgumentsError(f"an outcome is one of {', '.join(ReportedOutcome)}, not {outcome!r}")
-        body = {**named, "outcome": str(outcome), "detail": detail}
-        return self.exchange.read(self.exchange.build.post("/outcomes", body), read_outcome)
+        return self.exchange.read(self.exchange.build.post("/outcomes", told.to_json()), read_outcome)
+
+    def report_all(self, told: Sequence[OutcomeToReport]) -> Flow[tuple[OutcomeReport | VaultError, ...]]:
+        """POST /outcomes/batch: for each report what was recorded, or why not, in their order."""
+        request = self.exchange.build.post("/outcomes/batch", {"reports": [each.to_json() for each in told]})
+        results = yield from self.exchange.read(request, partial(read_outcomes, request=request))
+        if len(results) != len(told):
+            raise AnswerInvalid(f"{len(told)} outcomes were reported, and the Vault answered about {len(results)}")
+        return results
 
     def _look(
         self, request_id: str, request: ClearanceRequest | None, policy: RetryPolicy | None = None

@@ -5,13 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ledgix.client.errors import ClearanceDenied, TokenReplayed, VaultBusy, VaultFailed, VaultRefused, VaultUnreachable
+from ledgix.client.answers import OutcomeReport, read_outcome
+from ledgix.client.errors import (
+    ClearanceDenied,
+    TokenReplayed,
+    VaultBusy,
+    VaultError,
+    VaultFailed,
+    VaultRefused,
+    VaultUnreachable,
+)
 from ledgix.client.flow import NoReply, Reply, Request
+from ledgix.client.reading import Members
 from ledgix.client.retry import retry_after
 from ledgix.errors import FormatError, LedgixError, TokenError
 from ledgix.formats import json as exact
+from ledgix.formats.json import JsonObject
 
 _SHOWN = 400
+_FIRST_REFUSAL = 400
 
 _BY_CODE = {
     "idempotency_key_reused": "an Idempotency-Key was sent with two bodies; let the client choose its own keys",
@@ -98,6 +110,20 @@ def _refused(status: int, problem: Problem, sentence: str, advice: str) -> Vault
         path=problem.path,
         request_id=problem.request_id,
     )
+
+
+def read_outcomes(answer: JsonObject, request: Request) -> tuple[OutcomeReport | VaultError, ...]:
+    """POST /outcomes/batch: what was recorded of each report, or the error that it would have met alone."""
+    return tuple(_outcome(result, request) for result in Members(answer, "reported outcomes").objects("results"))
+
+
+def _outcome(result: JsonObject, request: Request) -> OutcomeReport | VaultError:
+    problem = result.get("problem")
+    if isinstance(problem, dict) and isinstance(status := problem.get("status"), int) and status >= _FIRST_REFUSAL:
+        error = error_of(request, Reply(status, {}, exact.dumps(problem)))
+        assert isinstance(error, VaultError)
+        return error
+    return read_outcome(Members(result, "reported outcome").object("recorded"))
 
 
 def consume_error(error: VaultRefused) -> LedgixError | None:

@@ -40,7 +40,7 @@ class Attempt:
 def attempt(request: Request) -> Generator[Attempt, None, None]:
     """The request with the span's headers; the span lasts as long as the block."""
     tracer = _tracer()
-    if tracer is None:
+    if tracer is None or not _is_traced():
         yield Attempt(request, None)
         return
     from opentelemetry.trace import SpanKind
@@ -76,6 +76,14 @@ def _note(span: Span, answer: Reply | NoReply) -> None:
         case NoReply(trouble=trouble):
             span.set_attribute("error.type", trouble.partition(":")[0])
             span.set_status(StatusCode.ERROR, "no reply")
+
+
+def _is_traced() -> bool:
+    """Whether there is a trace to go on with, or somebody who wants to hear of a new one."""
+    from opentelemetry.trace import ProxyTracerProvider, get_current_span, get_tracer_provider
+
+    is_configured = not isinstance(get_tracer_provider(), ProxyTracerProvider)
+    return is_configured or get_current_span().get_span_context().is_valid
 
 
 @cache

@@ -84,6 +84,10 @@ SHAPES: dict[str, Schema] = {
     "Outcome": an_object(
         {"request_id": UUID, "jti": STRING, "outcome": one_of(*Reported), "detail": STRING, "reported_at": MOMENT}
     ),
+    "OutcomeReports": an_object({"reports": {**a_list(ref("OutcomeReport")), "minItems": 1, "maxItems": 100}}),
+    "OutcomeList": an_object(
+        {"results": a_list(an_object({}, {"recorded": ref("Outcome"), "problem": ref("Problem")}))}
+    ),
     "LimitList": an_object({"limits": a_list(ref("LimitUse"))}),
     "LimitUse": an_object(
         {
