@@ -18,6 +18,7 @@ import anyio
 import anyio.to_thread
 import httpx2
 from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult
 
@@ -72,6 +73,8 @@ class Edge:
         parameters = StdioServerParameters(
             command=GATEWAY, args=["mcp", "--config", str(file)], env=more.pop("env", None)
         )
+        if (errlog := more.pop("errlog", None)) is not None:
+            return Client(stdio_client(parameters, errlog=errlog), **more)
         return Client(parameters, **more)
 
     @asynccontextmanager

@@ -340,3 +340,24 @@ async def test_a_call_belongs_to_the_trace_of_its_client(edge: Edge) -> None:
     assert ("MCP send tools/call stripe_refund", called.span) in made
     assert (called.attributes["ledgix.tool"], refused.attributes["ledgix.code"]) == ("stripe_refund", "denied")
     assert ("MCP send tools/call stripe_refund", refused.span) not in made
+
+
+async def test_calls_are_counted_and_logged(edge: Edge) -> None:
+    port = free_port()
+    file = edge.write(edge.program(), metrics={"port": port})
+    log = edge.directory / "gateway.log"
+    with log.open("w") as written:
+        async with edge.started_by_client(file, errlog=written) as client:
+            assert text(await client.call_tool("stripe_refund", {"amount": 45})) == "refunded 45"
+            refused = refusal(await client.call_tool("stripe_refund", {"amount": 4500, "secret": "s3cr3t"}))
+            async with httpx2.AsyncClient(timeout=60) as http:
+                found = (await http.get(f"http://127.0.0.1:{port}/metrics")).text
+    for verdict, code in (("forwarded", ""), ("refused", "denied")):
+        labels = f'code="{code}",route="tools/call",upstream="",verdict="{verdict}"'
+        assert f"ledgix_gateway_requests_total{{{labels}}} 1.0" in found
+    assert "ledgix_gateway_calls 0.0" in found
+    calls = [line for line in map(json.loads, log.read_text().splitlines()) if line["event"] == "call"]
+    assert [(call["verdict"], call.get("code")) for call in calls] == [("forwarded", None), ("refused", "denied")]
+    assert (calls[0]["tool"], calls[0]["agent_id"]) == ("stripe_refund", "desk")
+    assert calls[1]["request_id"] == refused["request_id"]
+    assert "s3cr3t" not in log.read_text()

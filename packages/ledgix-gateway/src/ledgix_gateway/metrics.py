@@ -6,9 +6,9 @@ Label values come from the configuration and from closed sets alone: no path, no
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
@@ -18,15 +18,27 @@ from prometheus_client.registry import Collector
 from ledgix_gateway.config.serving import MetricsAddress
 from ledgix_gateway.ended import Ended
 from ledgix_gateway.errors import ConfigError
-from ledgix_gateway.gateway import Gateway
+from ledgix_gateway.outcomes import Outcomes
+from ledgix_gateway.upstream.upstream import Upstream
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Served(Protocol):
+    """What is looked at when somebody asks."""
+
+    @property
+    def calls(self) -> int: ...
+    @property
+    def outcomes(self) -> Outcomes: ...
+    @property
+    def upstreams(self) -> Mapping[str, Upstream]: ...
 
 
 class Metrics:
     """`served` gives what is served at the moment, and `held` how many calls are held."""
 
-    def __init__(self, served: Callable[[], Gateway], held: Callable[[], int]) -> None:
+    def __init__(self, served: Callable[[], Served], held: Callable[[], int]) -> None:
         self.registry = CollectorRegistry(auto_describe=True)
         self._requests = Counter(
             "ledgix_gateway_requests",
@@ -52,25 +64,23 @@ class Metrics:
 class _State(Collector):
     """What is read when somebody asks. A reload begins these counters anew, as a restart does."""
 
-    def __init__(self, served: Callable[[], Gateway], held: Callable[[], int]) -> None:
+    def __init__(self, served: Callable[[], Served], held: Callable[[], int]) -> None:
         self._served = served
         self._held = held
 
     def collect(self) -> Iterable[Metric]:
-        gateway = self._served()
-        yield _gauge("calls", "Requests that go on now.", gateway.calls)
+        served = self._served()
+        yield _gauge("calls", "Requests that go on now.", served.calls)
         yield _gauge("held_calls", "Calls that are held for a person, and answers that are kept.", self._held())
         yield _gauge(
-            "outcomes_waiting", "Outcome reports that the Vault has not recorded yet.", gateway.outcomes.waiting
+            "outcomes_waiting", "Outcome reports that the Vault has not recorded yet.", served.outcomes.waiting
         )
-        yield _counter("outcomes_recorded", "Outcome reports that the Vault recorded.", gateway.outcomes.recorded)
-        yield _counter(
-            "outcomes_lost", "Outcome reports that were given up; the log names them.", gateway.outcomes.lost
-        )
+        yield _counter("outcomes_recorded", "Outcome reports that the Vault recorded.", served.outcomes.recorded)
+        yield _counter("outcomes_lost", "Outcome reports that were given up; the log names them.", served.outcomes.lost)
         breakers = GaugeMetricFamily(
             "ledgix_gateway_breaker_open", "1 while a tool is left alone after failures.", labels=["upstream"]
         )
-        for name, upstream in gateway.upstreams.items():
+        for name, upstream in served.upstreams.items():
             breakers.add_metric([name], float(upstream.breaker.is_open))
         yield breakers
 

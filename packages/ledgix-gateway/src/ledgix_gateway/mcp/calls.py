@@ -12,14 +12,15 @@ from mcp_types import CONNECTION_CLOSED, METHOD_NOT_FOUND, REQUEST_TIMEOUT
 from ledgix.client.answers import ReportedOutcome
 from ledgix.client.errors import VaultError, VaultRefused
 from ledgix.errors import LedgixError, TokenError
+from ledgix_gateway.ended import Verdict
 from ledgix_gateway.mcp import answers
 from ledgix_gateway.mcp.answers import Refusal
 from ledgix_gateway.mcp.approvals import Burned, StillOpen, Withdrawn
 from ledgix_gateway.mcp.desk import Desk
 from ledgix_gateway.mcp.exactness import CallRefused, ToolCall, read_call
 from ledgix_gateway.mcp.gate import Gate
+from ledgix_gateway.mcp.record import Record, recorded
 from ledgix_gateway.outcomes import Report
-from ledgix_gateway.tracing import request_span, trace_in_meta
 
 _ENDED: Final = (CONNECTION_CLOSED, REQUEST_TIMEOUT)
 logger: Final = logging.getLogger(__name__)
@@ -40,28 +41,27 @@ async def call_tool(
     gate: Gate, server: Server, raw: bytes, params: dict[str, Any], session_id: str, desk: Desk
 ) -> dict[str, Any]:
     """The server's result, or one that says why there is none. Raises MCPError for the server's own errors."""
-    with request_span("tools/call", trace_in_meta(params.get("_meta"))) as span:
+    with recorded(gate, params) as record:
         found = await _approved(gate, server, raw, params, session_id, desk)
-        span.set_attribute("ledgix.request_id", found.request_id)
         if isinstance(found, Refusal):
-            span.set_attribute("ledgix.code", found.code)
-            logger.info("not called: %s %s", found.code, found.request_id)
+            record.refused(found)
             return found.result()
-        span.set_attribute("ledgix.tool", found.call.name)
-        return await _made(gate, server, found, desk)
+        record.burned(found)
+        return await _made(gate, server, found, desk, record)
 
 
-async def _made(gate: Gate, server: Server, found: Burned, desk: Desk) -> dict[str, Any]:
+async def _made(gate: Gate, server: Server, found: Burned, desk: Desk, record: Record) -> dict[str, Any]:
     # Burned: from here on the call may run, and this approval is good for nothing else.
     try:
         result = await server.call_tool(found, desk.progress if _wants_progress(found.call) else None)
     except MCPError as error:
+        record.detail = f"error {error.code}"
         return _failed(gate, found, error)
     except BaseException:
         _report(gate, found, ReportedOutcome.UNKNOWN, "cancelled while it ran")
         raise
     _report(gate, found, ReportedOutcome.DELIVERED)
-    logger.info("called: %s", found.request_id)
+    record.verdict = Verdict.FORWARDED
     return result
 
 
@@ -95,7 +95,6 @@ def _no_approval(error: LedgixError) -> Refusal:
 
 def _failed(gate: Gate, burned: Burned, error: MCPError) -> dict[str, Any]:
     """The server answered with an error, or not at all."""
-    logger.warning("called, and failed: %s: error %d", burned.request_id, error.code)
     if error.code == METHOD_NOT_FOUND:
         _report(gate, burned, ReportedOutcome.REFUSED, "the server knows no tools/call")
         raise error

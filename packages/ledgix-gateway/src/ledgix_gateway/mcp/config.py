@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ledgix_gateway.config.document import read_document
 from ledgix_gateway.config.secrets import Secret
 from ledgix_gateway.config.section import Section
+from ledgix_gateway.config.serving import MetricsAddress, read_metrics
 from ledgix_gateway.config.vault import VaultConfig, read_vault
 from ledgix_gateway.errors import ConfigError
 
@@ -92,6 +93,7 @@ class McpConfig:
     register_schemas: bool
     message_bytes: int
     listen: Listen | None = field(default=None)
+    metrics: MetricsAddress | None = None
 
 
 def load(path: Path) -> McpConfig:
@@ -116,6 +118,7 @@ def read(document: Section) -> McpConfig:
         register_schemas=section.flag("register_schemas", True),
         message_bytes=section.whole("message_bytes", 4 * 2**20, least=1024, most=2**28),
         listen=_listen(section.section("listen")) if "listen" in section else None,
+        metrics=read_metrics(section.section("metrics")) if "metrics" in section else None,
     )
     section.close()
     return config

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import Final
 
 import anyio
 from anyio.abc import TaskGroup
 
+from ledgix_gateway.ended import Ended
 from ledgix_gateway.logs import log_ended
 from ledgix_gateway.mcp.bridge import Bridge
 from ledgix_gateway.mcp.config import Listen, McpConfig
 from ledgix_gateway.mcp.gate import Gate
 from ledgix_gateway.mcp.stdio import stdio_connection
 from ledgix_gateway.mcp.upstream import Trouble
+from ledgix_gateway.metrics import Metrics, serving_metrics
 from ledgix_gateway.vault import Vault
 
 _SHUTDOWN: Final = 10
@@ -27,8 +29,19 @@ _SPARE: Final = 64
 async def serve(config: McpConfig) -> None:
     """Over stdio until the client closes it, or over HTTP until SIGTERM. Raises Trouble without a server."""
     vault = Vault.of(config.vault, agent_id=config.caller.agent_id)
-    gate = Gate.of(config, vault)
-    async with aclosing(vault), vault.keeping_keys_fresh(), gate.outcomes.reporting():
+    metrics = Metrics(lambda: gate, lambda: len(gate.approvals.held))
+
+    def ended(said: Ended) -> None:
+        metrics.observe(said)
+        log_ended(said)
+
+    gate = Gate.of(config, vault, ended)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(aclosing(vault))
+        if config.metrics is not None:
+            stack.enter_context(serving_metrics(metrics, config.metrics))
+        await stack.enter_async_context(vault.keeping_keys_fresh())
+        await stack.enter_async_context(gate.outcomes.reporting())
         if config.listen is None:
             await _serve_stdio(gate)
         else:
