@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -14,10 +14,11 @@ import pytest
 from gateway_testing import BODY, JSON, REFUND, RunningGateway, Tool, serving, write_config
 
 from collector import Collector, collecting
+from ledgix.otlp import is_asked_for
 from ledgix_gateway.errors import ConfigError
-from ledgix_gateway.tracing import is_asked_for
+from ledgix_gateway.tracing import exporting as exporting_spans
 from ledgix_vault.errors import StartRefused
-from ledgix_vault.tracing import is_asked_for as vault_is_asked_for
+from ledgix_vault.tracing import traced
 from running_vault import PATIENCE, Tenant, eventually, free_port, running_vault
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -190,9 +191,23 @@ ASKED: list[tuple[dict[str, str], bool]] = [
 ]
 
 
-@pytest.mark.parametrize("asked_for", [is_asked_for, vault_is_asked_for])
-def test_the_environment_says_whether_traces_are_exported(asked_for: Callable[[dict[str, str]], bool]) -> None:
-    assert [asked_for(given) for given, _ in ASKED] == [wanted for _, wanted in ASKED]
-    with pytest.raises((ConfigError, StartRefused), match="OTEL_EXPORTER_OTLP_PROTOCOL") as refused:
-        asked_for({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
-    assert "http/protobuf" in f"{refused.value} {getattr(refused.value, 'remedy', '')}"
+def test_the_environment_says_whether_traces_are_exported() -> None:
+    assert [is_asked_for(given) for given, _ in ASKED] == [wanted for _, wanted in ASKED]
+
+
+def test_another_protocol_is_refused_at_start() -> None:
+    asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+    with pytest.raises(StartRefused, match=r"OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'.*http/protobuf"), traced(asked):
+        pass
+    with pytest.raises(ConfigError, match="environment: OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'"), exporting_spans(asked):
+        pass
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace.export", None)
+    asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+    with (
+        pytest.raises(StartRefused, match=r"opentelemetry\.sdk\.trace\.export.*\n.*ledgix-vault\[tracing\]"),
+        traced(asked),
+    ):
+        pass

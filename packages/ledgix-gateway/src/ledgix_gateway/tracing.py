@@ -3,16 +3,13 @@
 - The trace of a caller goes on (W3C Trace Context): to the tool and to the Vault, with our spans in between when they
   are exported, and untouched when they are not.
 - A span says what a line of the log says (`Ended`) but its `detail`: no token, no argument, no path, no query.
-- Nothing is exported unless `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) is set. OpenTelemetry's other
-  variables mean here what they mean in every program.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from typing import Final
 from urllib.parse import urlsplit
@@ -31,16 +28,12 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from ledgix import otlp
 from ledgix_gateway.ended import Ended
 from ledgix_gateway.errors import ConfigError, NoAnswer, UpstreamError
 from ledgix_gateway.inbound import Headers
 
 TRACE_HEADERS: Final = (b"traceparent", b"tracestate")
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-_SPOKEN: Final = "http/protobuf"
-_FAREWELL: Final = 3.0
-"""Seconds that the last spans get when the process ends."""
 _W3C: Final = TraceContextTextMapPropagator()
 _tracer = get_tracer("ledgix_gateway", version("ledgix-gateway"))
 
@@ -57,47 +50,13 @@ def server_of(url: str) -> Server:
 
 @contextmanager
 def exporting(environment: Mapping[str, str] = os.environ) -> Generator[None, None, None]:
-    """Exports this process's spans while the block runs, and the last ones at its end, if `environment` asks for it.
-
-    Once in a process. Raises ConfigError for a protocol that isn't spoken here.
-    """
-    if not is_asked_for(environment):
-        yield
-        return
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-    from opentelemetry.trace import set_tracer_provider
-
-    ours = Resource.create({SERVICE_NAME: "ledgix-gateway", SERVICE_VERSION: version("ledgix-gateway")})
-    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
-    exporter = OTLPSpanExporter()
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    set_tracer_provider(provider)
+    """Exports this process's spans while the block runs, if `environment` asks for it. Once in a process; raises
+    ConfigError where it asks for what can't be."""
     try:
-        yield
-    finally:
-        giving_up = threading.Timer(
-            _FAREWELL, exporter.shutdown
-        )  # else a collector that is away delays the end by 15 s
-        giving_up.start()
-        provider.shutdown()
-        giving_up.cancel()
-
-
-def is_asked_for(environment: Mapping[str, str]) -> bool:
-    """Whether spans are to be exported; raises ConfigError for a protocol that isn't spoken here."""
-    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return False
-    if environment.get("OTEL_TRACES_EXPORTER", "otlp") == "none":
-        return False
-    if not any(environment.get(name) for name in _ENDPOINTS):
-        return False
-    protocol = next((name for name in _PROTOCOLS if environment.get(name)), None)
-    if protocol is not None and environment[protocol] != _SPOKEN:
-        raise ConfigError(protocol, f"must be {_SPOKEN}, the one protocol that is spoken here, or be left out")
-    return True
+        with otlp.exporting("ledgix-gateway") if otlp.is_asked_for(environment) else nullcontext():
+            yield
+    except otlp.ExportRefused as error:
+        raise ConfigError("environment", str(error)) from None
 
 
 def trace_in(headers: Iterable[tuple[bytes, bytes]]) -> Context:

@@ -4,14 +4,11 @@
   gateway's own.
 - It says method, route, status and, on the endpoints that every call passes, the request id: no path, no query, no
   argument, no key. What is logged meanwhile carries its `trace_id`.
-- Nothing is exported unless `OTEL_EXPORTER_OTLP_ENDPOINT` (or `…_TRACES_ENDPOINT`) is set. OpenTelemetry's other
-  variables mean here what they mean in every program.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -19,69 +16,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 from structlog.contextvars import bound_contextvars
 
+from ledgix import otlp
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.web.hot import REQUEST_ID, App, Scope
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
-_ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-_PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-_SPOKEN: Final = "http/protobuf"
-_FAREWELL: Final = 3.0
-"""Seconds that the last spans get when the process ends."""
 _TRACE_HEADERS: Final = ("traceparent", "tracestate")
 
 
 @contextmanager
 def traced(environment: Mapping[str, str] = os.environ) -> Generator[Callable[[App], App], None, None]:
-    """Gives what puts spans around an application, and exports them while the block runs; without being asked for by
-    `environment`, what changes nothing. Once in a process. Raises StartRefused where it is asked for and can't be."""
-    if not is_asked_for(environment):
-        yield lambda app: app
-        return
+    """Gives what puts spans around an application, and exports them while the block runs; if `environment` doesn't ask
+    for it, what changes nothing. Once in a process. Raises StartRefused where it asks for what can't be."""
     try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        from opentelemetry.trace import set_tracer_provider
-    except ImportError as error:
-        raise StartRefused(
-            f"The environment asks for traces, and a library for them is missing: {error.name}.",
-            "Install ledgix-vault[tracing], or set OTEL_SDK_DISABLED=true.",
-        ) from error
-    ours = Resource.create({SERVICE_NAME: "ledgix-vault", SERVICE_VERSION: version("ledgix-vault")})
-    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()), shutdown_on_exit=False)
-    exporter = OTLPSpanExporter()
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    set_tracer_provider(provider)
-    try:
-        yield Traced
-    finally:
-        giving_up = threading.Timer(
-            _FAREWELL, exporter.shutdown
-        )  # else a collector that is away delays the end by 15 s
-        giving_up.start()
-        provider.shutdown()
-        giving_up.cancel()
-
-
-def is_asked_for(environment: Mapping[str, str]) -> bool:
-    """Whether spans are to be exported; raises StartRefused for a protocol that isn't spoken here."""
-    if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return False
-    if environment.get("OTEL_TRACES_EXPORTER", "otlp") == "none":
-        return False
-    if not any(environment.get(name) for name in _ENDPOINTS):
-        return False
-    protocol = next((name for name in _PROTOCOLS if environment.get(name)), None)
-    if protocol is not None and environment[protocol] != _SPOKEN:
-        raise StartRefused(
-            f"{protocol} is {environment[protocol]!r}, which isn't spoken here.",
-            f"Set it to {_SPOKEN}, or leave it out.",
-        )
-    return True
+        if not otlp.is_asked_for(environment):
+            yield lambda app: app
+            return
+        with otlp.exporting("ledgix-vault"):
+            yield Traced
+    except otlp.ExportRefused as error:
+        remedy = "Install ledgix-vault[tracing] and mend the variable, or set OTEL_SDK_DISABLED=true."
+        raise StartRefused(f"Traces can't be exported: {error}.", remedy) from None
 
 
 class Traced:
