@@ -358,6 +358,6 @@ async def test_calls_are_counted_and_logged(edge: Edge) -> None:
     assert "ledgix_gateway_calls 0.0" in found
     calls = [line for line in map(json.loads, log.read_text().splitlines()) if line["event"] == "call"]
     assert [(call["verdict"], call.get("code")) for call in calls] == [("forwarded", None), ("refused", "denied")]
-    assert (calls[0]["tool"], calls[0]["agent_id"]) == ("stripe_refund", "desk")
+    assert {(call["tool"], call["agent_id"]) for call in calls} == {("stripe_refund", "desk")}
     assert calls[1]["request_id"] == refused["request_id"]
     assert "s3cr3t" not in log.read_text()

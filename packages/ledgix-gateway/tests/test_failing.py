@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
 
 from gateway_testing import (
     ARGUMENTS,
@@ -20,8 +22,12 @@ from gateway_testing import (
     running_gateway,
 )
 
-from ledgix.client import ReportedOutcome
+from ledgix.client import AsyncLedgix, OutcomeReport, OutcomeToReport, ReportedOutcome
+from ledgix.client.errors import VaultError, VaultRefused
+from ledgix.client.flow import NoReply, Reply, Request
 from ledgix_gateway.outcomes import Report
+from ledgix_gateway.vault import Vault
+from ledgix_gateway.vault_connection import VaultConnection
 from running_vault import RunningVault, Tenant, eventually
 
 
@@ -90,6 +96,26 @@ def test_outcomes_that_come_together_are_each_recorded(gateway: RunningGateway) 
     eventually(lambda: (outcomes.recorded, outcomes.lost) == (recorded + 5, lost + 1))
     assert outcomes.waiting == 0
     assert [outcome_of(gateway, each["request_id"]) for each in approved] == ["delivered"] * 5
+
+
+def test_an_older_vault_gets_outcomes_one_by_one(gateway: RunningGateway) -> None:
+    approved = [gateway.tenant.agent.ask(TOOL, ARGUMENTS) for _ in range(2)]
+    jtis = [gateway.tenant.gateway.consume(each["token"]).json()["jti"] for each in approved]
+    told = [OutcomeToReport("delivered", jti=jti) for jti in (*jtis, "nobody's")]
+    config = gateway.current.gateway.config.vault
+
+    async def report() -> Sequence[OutcomeReport | VaultError]:
+        connection = VaultConnection(config.url, config.timeout_seconds)
+
+        async def older(request: Request) -> Reply | NoReply:
+            return await connection.send(replace(request, path=request.path.replace("/outcomes/batch", "/unknown")))
+
+        async with aclosing(connection), AsyncLedgix(config.client_settings(), send=older) as client:
+            return await Vault(client, config.keys_seconds).report(told)
+
+    *recorded, refused = asyncio.run(report())
+    assert [each.outcome for each in recorded if isinstance(each, OutcomeReport)] == ["delivered"] * 2
+    assert isinstance(refused, VaultRefused)
 
 
 def test_a_key_that_may_not_consume(tenant: Tenant, tool: Tool, tmp_path: object) -> None:

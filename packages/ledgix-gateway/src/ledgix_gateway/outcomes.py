@@ -106,6 +106,9 @@ class Outcomes:
             except asyncio.CancelledError:
                 self._lose_all(reports, "the gateway stopped")
                 raise
+            except Exception:  # nobody waits for this task: what nobody foresaw is logged, and later reports are sent
+                logger.exception("reporting outcomes failed in the gateway itself")
+                self._lose_all(reports, "the gateway failed")
 
     async def _send(self, reports: list[Report]) -> None:
         """Sends them until each is recorded or lost; those are taken out of the list."""

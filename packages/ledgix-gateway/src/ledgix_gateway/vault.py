@@ -50,6 +50,8 @@ logger = logging.getLogger(__name__)
 
 COME_BACK: Final = 2
 """Seconds in Retry-After where the Vault names none."""
+_NO_SUCH_ENDPOINT: Final = (404, 405)
+"""What a Vault says that is older than `POST /outcomes/batch`: outcomes go to it one by one."""
 _TRY_LATER: Final = "The call was not forwarded. Try again later."
 _MAYBE_SPENT: Final = (
     "The call was not forwarded. The Vault did not say whether it burned the token: if that is refused as used when "
@@ -114,11 +116,20 @@ class Vault:
 
     async def report(self, told: Sequence[OutcomeToReport]) -> Sequence[OutcomeReport | VaultError]:
         """Records what became of approved calls, 100 at most; for each what was recorded or why it can't be. Raises
-        VaultError if nothing is known of any."""
+        VaultError if nothing is known of some: then all may be reported again."""
         if len(told) > 1:
-            return await self.client.report_outcomes(told)
-        (one,) = told
-        return [await self.client.report_outcome(outcome=one.outcome, jti=one.jti, detail=one.detail)]
+            try:
+                return await self.client.report_outcomes(told)
+            except VaultRefused as refused:
+                if refused.status not in _NO_SUCH_ENDPOINT:
+                    raise
+        return [await self._report_one(each) for each in told]
+
+    async def _report_one(self, told: OutcomeToReport) -> OutcomeReport | VaultError:
+        try:
+            return await self.client.report_outcome(outcome=told.outcome, jti=told.jti, detail=told.detail)
+        except VaultRefused as refused:
+            return refused
 
     async def aclose(self) -> None:
         """Ends all connections to the Vault."""

@@ -18,6 +18,9 @@ CALL = "tools/call"
 """Stands where a route would: what a caller names is no label."""
 
 
+_LONGEST_NAME = 256
+
+
 @dataclass(slots=True)
 class Record:
     """The notes of one call. Until something else is noted, nothing was called."""
@@ -36,7 +39,7 @@ class Record:
 
     def burned(self, burned: Burned) -> None:
         """From here on it counts as failed unless the server answers."""
-        self.verdict, self.tool, self.request_id = Verdict.FAILED, burned.call.name, burned.request_id
+        self.verdict, self.request_id = Verdict.FAILED, burned.request_id
 
     def ended(self) -> Ended:
         """The record, now that the call is over."""
@@ -58,7 +61,7 @@ class Record:
 @contextmanager
 def recorded(gate: Gate, params: dict[str, Any]) -> Generator[Record, None, None]:
     """The block answers the call, in a span of its client's trace; whoever records calls hears how it ended."""
-    record = Record(gate.config.caller.agent_id)
+    record = Record(gate.config.caller.agent_id, tool=str(params.get("name", ""))[:_LONGEST_NAME])
     with gate.counted(), request_span(CALL, trace_in_meta(params.get("_meta"))) as span:
         try:
             yield record
