@@ -1,10 +1,11 @@
-"""For all bodies: forwarded implies that the hash is equal. Through the real gateway, against another JSON reader."""
+"""Forwarded implies that the hash is equal, for all bodies and heads. Through the real gateway, by other readers."""
 
 from __future__ import annotations
 
 import json
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qs
 
 from gateway_testing import JSON, REFUND, RunningGateway
 from hypothesis import HealthCheck, given, settings
@@ -73,3 +74,54 @@ def same(one: Any, two: Any) -> bool:
     if isinstance(one, list) and isinstance(two, list):
         return len(one) == len(two) and all(map(same, one, two))
     return isinstance(one, bool) == isinstance(two, bool) and bool(one == two)
+
+
+READ = {"limit": 5, "account": "acct_1"}
+QUERIES = [
+    *("limit=5", "limit=05", "limit=6", "limit=5&limit=5", "limit=%35", "LIMIT=5", "limit=5&", "limit=5;q=1", "limit"),
+    "",
+]
+ACCOUNTS = [
+    *("X-Account: acct_1", "X-Account: acct_2", "x-account:acct_1", "X-ACCOUNT:\tacct_1 ", "X_Account: acct_2"),
+    *("X-Account : acct_1", "X-Account: acct_1, acct_2", "X-Account:", "X-Account: acct_1\r\n X-A: b"),
+]
+LINES = [
+    *("Connection: close", "Connection: X-Account", "Connection: keep-alive, x-account", "Connection: ,X-Account "),
+    *("Keep-Alive: X-Account", "Proxy-Connection: X-Account", "TE: trailers", "Trailer: X-Account"),
+    *("X-HTTP-Method: DELETE", "X-Original-URL: /v1/pay", "X-Forwarded-Prefix: /a", "Forwarded: host=evil"),
+    *("Traceparent: x", "X-A: 1", "X-Ledgix-Request-Id: forged", "X-Forwarded-Host: evil"),
+]
+DROPPED = ("X-HTTP-Method", "X-Original-URL", "X-Forwarded-Prefix", "Forwarded")
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    query=st.just("limit=5") | st.sampled_from(QUERIES),
+    account=st.just(ACCOUNTS[0]) | st.sampled_from(ACCOUNTS),
+    lines=st.lists(st.sampled_from([*LINES, *ACCOUNTS]), max_size=3),
+)
+def test_heads_that_are_forwarded_are_the_approved_ones(
+    gateway: RunningGateway, query: str, account: str, lines: list[str]
+) -> None:
+    gateway.tool.reset()
+    spare = gateway.__dict__.setdefault("spare_reading_tokens", [])
+    token = spare.pop() if spare else gateway.token("read_charges", READ)
+    head = [f"GET /v1/charges?{query} HTTP/1.1", "Host: tool", f"Authorization: Bearer {token}", account, *lines]
+    if not any(line.startswith("Connection: close") for line in lines):
+        head.append("Connection: close")
+    answer = gateway.raw("\r\n".join([*head, "", ""]).encode())
+    if b" 200 " in answer.splitlines()[0]:
+        (seen,) = gateway.tool.seen
+        assert seen.header("X-Account") == ["acct_1"]
+        assert parse_qs(seen.query.decode(), keep_blank_values=True, separator="&") == {"limit": ["5"]}
+        assert (seen.method, seen.path) == ("GET", b"/v1/charges")
+        for header in ("X-Account", "X-Ledgix-Request-Id", "X-Forwarded-Host", "Host"):
+            assert len(seen.header(header)) == 1
+        assert "forged" not in seen.header("X-Ledgix-Request-Id")
+        assert "evil" not in seen.header("X-Forwarded-Host")
+        assert not any(
+            seen.header(name) for name in ("X-HTTP-Method", "X-Original-URL", "X-Forwarded-Prefix", "Forwarded")
+        )
+    else:
+        assert gateway.tool.seen == []
+        spare.append(token)  # a refusal burns nothing
