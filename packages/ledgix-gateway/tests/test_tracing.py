@@ -17,6 +17,7 @@ from collector import Collector, collecting
 from ledgix.otlp import is_asked_for
 from ledgix_gateway.errors import ConfigError
 from ledgix_gateway.tracing import exporting as exporting_spans
+from ledgix_gateway.tracing import trace_in_meta
 from ledgix_vault.errors import StartRefused
 from ledgix_vault.tracing import traced
 from running_vault import PATIENCE, Tenant, eventually, free_port, running_vault
@@ -161,6 +162,11 @@ def test_a_trace_that_is_none_stops_no_call(gateway: RunningGateway, nonsense: s
     assert gateway.refund(gateway.token(), traceparent=nonsense).status_code == 200
     gateway.until_idle()
     assert gateway.ended[-1].trace_id == ""
+
+
+@pytest.mark.parametrize("meta", [None, 1, {"traceparent": 1}, {"traceparent": "\ud800"}, {"traceparent": None}])
+def test_nonsense_in_the_meta_of_an_mcp_request_is_no_trace(meta: object) -> None:
+    assert trace_in_meta(meta) == {}
 
 
 def test_a_collector_that_is_away_delays_neither_calls_nor_the_end(

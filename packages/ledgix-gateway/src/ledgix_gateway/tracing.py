@@ -37,7 +37,6 @@ TRACE_HEADERS: Final = (b"traceparent", b"tracestate")
 _W3C: Final = TraceContextTextMapPropagator()
 _tracer = get_tracer("ledgix_gateway", version("ledgix-gateway"))
 
-
 Server = Mapping[str, str | int]
 """Which server a span is about: `server.address`, and `server.port` if it isn't the usual one."""
 
@@ -71,7 +70,8 @@ def trace_in(headers: Iterable[tuple[bytes, bytes]]) -> Context:
 def trace_in_meta(meta: object) -> Context:
     """Like `trace_in`, from the `_meta` of an MCP request."""
     members = meta if isinstance(meta, dict) else {}
-    return trace_in((name, str(members[name.decode()]).encode()) for name in TRACE_HEADERS if name.decode() in members)
+    given = ((name, members.get(name.decode())) for name in TRACE_HEADERS)
+    return trace_in((name, value.encode("ascii", "replace")) for name, value in given if isinstance(value, str))
 
 
 @contextmanager
