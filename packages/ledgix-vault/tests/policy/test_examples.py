@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from ledgix_vault.cli.policies import load
+from ledgix_vault.cli.policy_files import load
 from ledgix_vault.operations.run_policy_cases import run_policy_cases
 from ledgix_vault.policy.code.directory import is_part, read_directory, rules_of
 from ledgix_vault.policy.lint import Severity, lint

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from ledgix.formats import jcs
 from ledgix.formats.json import JsonObject
-from ledgix_vault.cli.options import AsJson
 from ledgix_vault.cli.output import remark, say, say_json
-from ledgix_vault.cli.policies import Where, load
-from ledgix_vault.cli.remote import KEY_VARIABLE, RemoteVault
+from ledgix_vault.cli.policy_files import load
+from ledgix_vault.cli.remote import RemoteVault
 from ledgix_vault.errors import Conflict, Invalid
 from ledgix_vault.operations.run_policy_cases import run_policy_cases
 from ledgix_vault.policy.code.directory import Directory
@@ -23,8 +21,6 @@ from ledgix_vault.policy.difference import Difference, difference
 from ledgix_vault.policy.errors import PolicyError
 from ledgix_vault.policy.model import PolicyDocument
 from ledgix_vault.policy.schemas import ToolSchema
-
-Url = Annotated[str, typer.Option(metavar="URL", help=f"The Vault's address; the key is in {KEY_VARIABLE}.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +49,8 @@ class Plan:
         return not self.schemas and not self.policies
 
 
-def diff(directory: Where, url: Url, as_json: AsJson = False) -> None:
-    """Say how a directory differs from what is active. Ends with 1 if it does; changes nothing.
-
-    \b
-    Example:
-      ledgix-vault policies diff ./policies --url https://vault.example.com
-    """
+def diff(directory: Path, url: str, *, as_json: bool) -> None:
+    """The command `policies diff`."""
     found = _sound(directory)
     with RemoteVault(url) as vault:
         plan = _plan(found, vault)
@@ -71,21 +62,8 @@ def diff(directory: Where, url: Url, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def apply(
-    directory: Where,
-    url: Url,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and send nothing.")] = False,
-    skip_tests: Annotated[bool, typer.Option("--skip-tests", help="Don't run the directory's cases first.")] = False,
-) -> None:
-    """Register what differs: schemas first, then policies. Nothing is retired; the same again changes nothing.
-
-    The directory is linted and its cases run first. Where the tenant asks for two people, drafts are made, and another
-    person activates them.
-
-    \b
-    Example:
-      ledgix-vault policies apply ./policies --url https://vault.example.com --dry-run
-    """
+def apply(directory: Path, url: str, *, dry_run: bool, skip_tests: bool) -> None:
+    """The command `policies apply`."""
     found = _sound(directory)
     if not skip_tests:
         _check_cases(found)
@@ -101,12 +79,6 @@ def apply(
         for change in plan.policies:
             answer = vault.register(change.policy.registration(), _key(change))
             say(f"policy {change.policy.policy_id}: {answer['message']}")
-
-
-def add_to(policies: typer.Typer) -> None:
-    """Registers the commands in the group `policies`."""
-    policies.command("diff", short_help="How a directory differs from what is active.")(diff)
-    policies.command("apply", short_help="Register what differs.")(apply)
 
 
 def _sound(directory: Path) -> Directory:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import ledgix_vault
-from ledgix_vault.cli import apply, keys, people, policies, schemas, simulate, suspensions, tenants, upkeep, vault
+from ledgix_vault.cli import keys, people, policies, schemas, simulate, suspensions, tenants, upkeep, vault
 from ledgix_vault.cli.output import remark
 from ledgix_vault.errors import Invalid, StartRefused, VaultError
 
@@ -31,7 +31,6 @@ app.add_typer(policies.app, name="policies")
 app.add_typer(schemas.app, name="schemas")
 app.add_typer(tenants.app, name="tenants")
 simulate.add_to(policies.app)
-apply.add_to(policies.app)
 
 
 def main() -> None:
