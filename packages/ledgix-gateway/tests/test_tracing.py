@@ -127,12 +127,21 @@ def test_no_span_holds_a_secret_an_argument_or_a_path(
     assert httpx2.post(edge + REFUND, content=BODY, headers=headers).status_code == 409
     assert httpx2.get(f"{traced_tenant.url}/reviews/no-such-id?secret=1", headers={"traceparent": PARENT}).is_error
     assert httpx2.get(f"{traced_tenant.url}/app/sign-in?secret=1", headers={"traceparent": PARENT}).is_success
-    for name in ("GET /reviews/{request_id}", "GET /app/sign-in"):
+    assert httpx2.get(f"{traced_tenant.url}/no-such-page", headers={"traceparent": PARENT}).status_code == 404
+    for name in ("GET /reviews/{request_id}", "GET /app/sign-in", "GET unknown"):
         collector.one(TRACE, "ledgix-vault", name)
     refused = eventually(lambda: [s for s in collector.of(TRACE) if "ledgix.code" in s.attributes])
     assert [(span.attributes["ledgix.code"], span.is_error) for span in refused] == [("token_already_consumed", False)]
     everything = b"".join(collector.raw)
-    for secret in (token, traced_tenant.agent.secret, traced_tenant.full.secret, "ch_1", "no-such-id", "secret=1"):
+    for secret in (
+        token,
+        traced_tenant.agent.secret,
+        traced_tenant.full.secret,
+        "ch_1",
+        "no-such-id",
+        "no-such-page",
+        "secret=1",
+    ):
         assert secret.encode() not in everything
 
 

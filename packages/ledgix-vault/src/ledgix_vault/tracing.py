@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from ledgix import otlp
 from ledgix_vault.errors import StartRefused
-from ledgix_vault.web.hot import REQUEST_ID, App, Scope
+from ledgix_vault.web.hot import ENDPOINTS, REQUEST_ID, App, Scope
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span
@@ -60,7 +60,7 @@ class Traced:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = [(name.decode(), value.decode("latin-1")) for name, value in scope["headers"]]
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         carrier = {wanted: [value for name, value in headers if name == wanted] for wanted in _TRACE_HEADERS}
         status = 0
 
@@ -99,8 +99,9 @@ def _note(span: Span, scope: Scope, status: int) -> None:
 
 
 def _route_of(scope: Scope) -> str:
-    """The route's template, or the first part of the path: never an identifier, since spans are counted by names."""
+    """The route's template: nothing that a caller chose, since spans are counted by names."""
     found = getattr(scope.get("route"), "path", None)
     if isinstance(found, str):
         return f"{scope.get('root_path', '')}{found}"
-    return "/" + str(scope["path"]).removeprefix("/").partition("/")[0]
+    first = "/" + str(scope["path"]).removeprefix("/").partition("/")[0]
+    return first if first in ENDPOINTS else "unknown"

@@ -124,6 +124,10 @@ _POSTS: dict[str, Handler] = {
 }
 
 
+ENDPOINTS = frozenset((*_POSTS, STATUS_PREFIX.rstrip("/")))
+"""What is answered here, without identifiers."""
+
+
 class _Json:
     """A good answer, straight to the server: a framework's response costs as much as evaluating three rules."""
 
