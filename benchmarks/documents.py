@@ -21,6 +21,7 @@ from ledgix_vault.settings import Settings
 from ledgix_vault.sources.document import MediaKind, Origin
 from ledgix_vault.tenancy.api_keys import ApiKey, hash_secret
 from ledgix_vault.vault import Vault
+from postgres import analyze
 
 SEED = 20260101
 PAGES, CLAUSES, QUESTIONS = 100, 10_000, 200
@@ -58,6 +59,7 @@ async def _measure(vault: Vault, caller: ApiKey) -> dict[str, float]:
         await add_document(
             vault, caller, Incoming(None, f"{number}.md", MediaKind.MARKDOWN, Origin.UPLOAD, text.encode()), None
         )
+    analyze(vault.settings.database_url)
     times = []
     for _ in range(QUESTIONS):
         question = Question(" ".join(chance.sample(WORDS, 6)))

@@ -42,6 +42,7 @@ from ledgix_vault.vault import Vault, system_clock
 from ledgix_vault.web.app import build_app
 from ledgix_vault.web.dashboard.door import COOKIE
 from ledgix_vault.worker import Worker
+from postgres import analyze
 
 SEED = 20260101
 REQUESTS, AT_ONCE, REVIEWS, ROUNDS = 100_000, 250, 500, 30
@@ -92,6 +93,7 @@ async def _measure(opened: OpenVault, caller: ApiKey, clock: Clock) -> dict[str,
     await register_policy(vault, caller, Registration("refunds", "", (), ("refund_*", "send_*"), RULES), None)
     await register_policy(vault, caller, Registration("gifts", "", (), ("send_gift",), LIMITED), None)
     await _fill(vault, caller, clock)
+    analyze(vault.settings.database_url)
     clock.ahead = 0
     newest = (await _ask(vault, caller, {"amount": 45}, "send_gift", "support-agent")).request_id
     await sign_checkpoints(vault, opened.high_water)
